@@ -1,0 +1,95 @@
+"""What a run leaves: problems met, clock report, provenance, summary; all JSON-serialisable by pydantic."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from data_schemas.errors import TelltaleError
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Problem(_Frozen):
+    """Something that failed, was missing, was repaired or should be known."""
+
+    severity: Literal["error", "warning", "note"]
+    what: str = Field(description="one sentence, with the mend")
+    stream: str | None = None
+    file: str | None = None
+    time_s: float | None = None
+
+    @classmethod
+    def of(cls, error: TelltaleError, severity: Literal["error", "warning", "note"] = "error") -> Problem:
+        """The same, from an error."""
+        return cls(severity=severity, what=str(error), stream=error.stream, file=error.file, time_s=error.time_s)
+
+
+class StreamSync(_Frozen):
+    """Clock figures of one stream."""
+
+    stream: str
+    clock: str
+    method: Literal["reference", "offset", "markers", "lsl", "assumed"]
+    offset_s: float = Field(description="session time minus device time at the stream's first sample")
+    drift_ppm: float
+    residual_ms: float | None = Field(None, description="RMS of the matched events' residuals; null without events")
+    residual_max_ms: float | None = None
+    matched: int = Field(0, description="events matched")
+    unmatched: int = Field(0, description="events of this clock without a partner")
+    start_s: float
+    end_s: float
+    coverage: float = Field(ge=0, le=1, description="share of the session in which this stream has data")
+    gaps: int = 0
+    verdict: Literal["pass", "warn", "fail"]
+    why: str = ""
+
+
+class SyncReport(_Frozen):
+    """Clock figures of a session."""
+
+    streams: list[StreamSync]
+    session_start_s: float
+    session_end_s: float
+    overlap_start_s: float | None = Field(None, description="start of the stretch that all streams cover, if any")
+    overlap_end_s: float | None = None
+
+
+class Provenance(_Frozen):
+    """How one step came to its values."""
+
+    step: str
+    version: str
+    parameters: dict[str, Any] = Field(default_factory=dict)
+    inputs: dict[str, str] = Field(default_factory=dict, description="file name to SHA-256 of its content")
+
+
+class ChannelSummary(_Frozen):
+    """One channel of one person, in figures."""
+
+    person: str
+    channel: str
+    valid_share: float = Field(ge=0, le=1, description="share of the grid with any valid feature")
+    reasons: dict[str, float] = Field(default_factory=dict, description="share of the grid per reason of invalidity")
+    events: dict[str, int] = Field(default_factory=dict)
+    quality: dict[str, Any] = Field(default_factory=dict)
+
+
+class ResultRecord(_Frozen):
+    """`result.json`."""
+
+    schema_version: Literal[1] = 1
+    telltale_version: str
+    session: str
+    purpose: str
+    people: list[str]
+    grid_hz: float
+    duration_s: float
+    exit_status: Literal[0, 1]
+    channels: list[ChannelSummary]
+    problems: list[Problem]
+    provenance: list[Provenance]
+    caveats: list[str] = Field(description="what the model cannot tell; shown in every report")

@@ -1,0 +1,191 @@
+"""The session manifest: what was recorded, of whom, with what consent, on which clocks. Stored as `session.toml`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+STREAM_KINDS: dict[str, str] = {
+    "face_rgb": "colour video of a face",
+    "face_nir": "near-infrared video of a face (mono, 8 or 16 bit)",
+    "face_depth": "depth video of a face (16 bit; depth_scale_m gives metres per unit)",
+    "body_video": "colour video of the body",
+    "audio": "sound; speech is looked for in it",
+    "ecg": "electrocardiogram",
+    "eda": "electrodermal activity (skin conductance)",
+    "respiration": "breathing belt or flow",
+    "ppg": "photoplethysmogram (BVP)",
+    "temperature": "skin temperature",
+    "acceleration": "accelerometer axes",
+    "pulse": "voltage of a trigger, TTL, photosensor or sound-borne pulse; its steps are events",
+    "markers": "table or stream of events that devices share",
+    "cues": "table of context: questions, stimuli, conditions, baseline",
+    "ignore": "listed but not read",
+}
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+
+class Consent(_Strict):
+    """What the recorded people agreed to. Without "analyse" in the scope nothing is analysed."""
+
+    scope: tuple[Literal["analyse", "share", "train"], ...] = ()
+    date: dt.date | None = Field(default=None, description="day on which consent was given")
+    expires: dt.date | None = Field(default=None, description="first day on which it no longer holds")
+
+
+class Person(_Strict):
+    """Somebody recorded in the session; others in view are neither tracked nor stored."""
+
+    id: Name
+    role: str = ""
+    sex: str = ""
+    age_group: str = ""
+    culture: str = ""
+
+
+class Clock(_Strict):
+    """How one device's clock relates to the session clock: session = (1 + drift) * device + offset."""
+
+    reference: bool = Field(False, description="this clock is the session clock")
+    align: Literal["offset", "markers", "lsl", "assumed"] = Field(
+        "assumed",
+        description="offset: as stated here; markers: by events that both clocks saw; lsl: by the XDF's clock offsets; "
+        "assumed: nobody has said, so device zero is taken as session zero and the report warns",
+    )
+    offset_s: float = Field(0.0, description="session time of the device's time zero, seconds")
+    drift_ppm: float = Field(0.0, ge=-10_000, le=10_000, description="how much slow the device runs, parts per million")
+    own: Name | None = Field(None, description="align = markers: the stream on this clock that saw the events")
+    against: Name | None = Field(None, description="align = markers: the stream on another clock that saw them too")
+    tolerance_ms: float | None = Field(None, gt=0)
+
+    @model_validator(mode="after")
+    def _markers_need_two_streams(self) -> Self:
+        if self.align == "markers" and not (self.own and self.against):
+            raise ValueError(
+                'align = "markers" needs own = "<stream of this clock>" and against = "<stream of another>"'
+            )
+        if self.reference and self.align == "markers":
+            raise ValueError("the reference clock cannot be aligned to another one")
+        return self
+
+
+class Region(_Strict):
+    """Part of a picture, in pixels of the stored picture before rotation: split screens, one of two people."""
+
+    x: int = Field(ge=0)
+    y: int = Field(ge=0)
+    width: int = Field(gt=0)
+    height: int = Field(gt=0)
+
+
+class StreamEntry(_Strict):
+    """One recorded signal: what it is, where it lies, on which clock."""
+
+    name: Name
+    kind: Literal[
+        "face_rgb", "face_nir", "face_depth", "body_video", "audio", "ecg", "eda", "respiration", "ppg", "temperature",
+        "acceleration", "pulse", "markers", "cues", "ignore",
+    ]  # fmt: skip
+    file: str | None = Field(None, description="path below the session folder; a folder for image sequences and E4")
+    files: list[str] | None = Field(None, description="chapters of one recording, in order")
+    track: int | str | None = Field(None, description="track number or stream name within the file")
+    columns: list[str] | None = Field(None, description="columns or channels within the file")
+    units: list[str] | None = Field(None, description="unit of each column where the file has none or a wrong one")
+    rate_hz: float | None = Field(None, gt=0, description="sampling rate where the file states none")
+    time_column: str | None = None
+    time_unit: Literal["s", "ms", "us", "ns", "samples"] = "s"
+    region: Region | None = None
+    rotation: Literal[0, 90, 180, 270] | None = Field(None, description="clockwise, instead of what the file says")
+    depth_scale_m: float | None = Field(None, gt=0)
+    person: Name | None = None
+    clock: Name = "session"
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.files is None):
+            raise ValueError('give either file = "..." or files = ["...", ...]')
+        if self.units is not None and self.columns is not None and len(self.units) != len(self.columns):
+            raise ValueError("units must have one entry per column")
+        return self
+
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """The file or files, in order."""
+        return (self.file,) if self.file is not None else tuple(self.files or ())
+
+
+class Cue(_Strict):
+    """One piece of context on the session clock: a question, a stimulus, a condition, a baseline interval."""
+
+    kind: str = Field(description="question, answer, stimulus, condition, baseline, or the lab's own word")
+    onset_s: float
+    offset_s: float | None = None
+    label: str = ""
+    person: Name | None = None
+    expected: Literal["negative", "positive", "surprise", "neutral"] | None = Field(
+        None, description="emotion that the stimulus is meant to evoke"
+    )
+    columns: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.offset_s is not None and self.offset_s <= self.onset_s:
+            raise ValueError("offset_s must come after onset_s")
+        return self
+
+
+class Manifest(_Strict):
+    """A whole `session.toml`."""
+
+    schema_version: Literal[1] = 1
+    name: Name
+    purpose: str = Field("", description="what the recording is analysed for; recorded in every result")
+    consent: Consent = Consent()
+    people: list[Person] = Field(min_length=1)
+    clocks: dict[Name, Clock] = Field(default_factory=dict)
+    streams: list[StreamEntry] = Field(min_length=1)
+    cues: list[Cue] = Field(default_factory=list)
+    labels: dict[str, Any] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _names_resolve(self) -> Self:
+        people = [person.id for person in self.people]
+        streams = [stream.name for stream in self.streams]
+        for what, names in (("people", people), ("streams", streams)):
+            twice = sorted({name for name in names if names.count(name) > 1})
+            if twice:
+                raise ValueError(f"{what}: named twice: {', '.join(twice)}")
+        for stream in self.streams:
+            if stream.person is not None and stream.person not in people:
+                raise ValueError(f"stream '{stream.name}': no person '{stream.person}'; there are {', '.join(people)}")
+            if stream.clock != "session" and stream.clock not in self.clocks:
+                known = ", ".join(["session", *self.clocks])
+                raise ValueError(f"stream '{stream.name}': no clock '{stream.clock}'; there are {known}")
+        for cue in self.cues:
+            if cue.person is not None and cue.person not in people:
+                raise ValueError(f"cue at {cue.onset_s} s: no person '{cue.person}'; there are {', '.join(people)}")
+        if sum(clock.reference for clock in self.clocks.values()) > 1:
+            raise ValueError("more than one clock is marked reference = true")
+        by_name = {stream.name: stream for stream in self.streams}
+        for name, clock in self.clocks.items():
+            for end, wanted in (("own", clock.own), ("against", clock.against)):
+                if wanted is not None and wanted not in by_name:
+                    raise ValueError(f"clock '{name}': {end} = '{wanted}' is no stream; there are {', '.join(streams)}")
+            if clock.own is not None and by_name[clock.own].clock != name:
+                raise ValueError(f"clock '{name}': own = '{clock.own}' is on clock '{by_name[clock.own].clock}'")
+            if clock.against is not None and by_name[clock.against].clock == name:
+                raise ValueError(f"clock '{name}': against = '{clock.against}' is on the same clock")
+        return self
+
+    def person_of(self, stream: StreamEntry) -> str | None:
+        """Whom a stream records: as stated, or the only person of the session; None when shared."""
+        if stream.person is not None or stream.kind in ("markers", "pulse", "cues", "ignore"):
+            return stream.person
+        return self.people[0].id if len(self.people) == 1 else None

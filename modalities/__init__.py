@@ -1,0 +1,1 @@
+"""What each channel says: readers of files and one encoder per channel."""

@@ -1,0 +1,48 @@
+"""The protocol that every encoder obeys, and what it is given to work with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from data_schemas.features import EncoderSpec, Encoding
+from data_schemas.hook import Hook, silent
+from data_schemas.intervals import Interval
+from data_schemas.stream import Stream
+
+
+@dataclass(frozen=True)
+class Task:
+    """One person's streams for one encoder, all on the session clock.
+
+    Attributes:
+        person: Whom to encode.
+        streams: Streams of the kinds that the spec lists, by name, already mapped to the session clock; at least one.
+        extent: First to last moment of the session.
+        settings: The encoder's own settings from the user's configuration.
+        hook: Progress reports.
+    """
+
+    person: str
+    streams: Mapping[str, Stream]
+    extent: Interval
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    hook: Hook = silent
+
+    def of_kind(self, *kinds: str) -> list[Stream]:
+        """The streams of these kinds, in order of the manifest."""
+        return [stream for stream in self.streams.values() if stream.info.kind in kinds]
+
+
+class Encoder(Protocol):
+    """Turns streams of one channel into features and events."""
+
+    spec: EncoderSpec
+
+    def encode(self, task: Task) -> Encoding:
+        """Encode one person; bad stretches come back masked with a reason, not as errors.
+
+        Raises:
+            UnreadableFileError: a file broke while it was read and nothing of it was usable.
+        """

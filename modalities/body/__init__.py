@@ -1,0 +1,1 @@
+"""The body channel: pose, hands, movement."""

@@ -1,0 +1,1 @@
+"""The context channel: questions, stimuli, conditions as typed columns of time."""

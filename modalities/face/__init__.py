@@ -1,0 +1,1 @@
+"""The face channel: landmarks, registration, motion, action units, spotting."""

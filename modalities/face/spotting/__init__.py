@@ -1,0 +1,1 @@
+"""Spotters: find onset, apex and offset of micro- and macro-expressions."""

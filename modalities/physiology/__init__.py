@@ -1,0 +1,1 @@
+"""The physiology channel: heart and skin conductance."""

@@ -1,0 +1,1 @@
+"""The voice channel: voice activity, pitch, intensity, spectrum, pauses."""

@@ -1,0 +1,1 @@
+"""Sessions with known truth, at signal level or rendered."""

@@ -1,0 +1,1 @@
+"""When things happened: clocks, how they are estimated, and how samples are joined."""
