@@ -1,0 +1,1 @@
+"""Measurements: quality against truth (`gates`) and speed (`speed`)."""

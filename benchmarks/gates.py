@@ -1,0 +1,67 @@
+"""Measure every quality figure that was reached, and compare it with its bound in `gates.toml`.
+
+`python -m benchmarks.gates` runs the reduced size, `--full` the full one; `--only NAME` one gate. Exit status 1 if a bound
+is broken, with every figure printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+import tomllib
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+GATES: dict[str, str] = {
+    "demo": "benchmarks.demo_quality:measure",
+}
+"""Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the gates and print one line per figure; 0 if all hold."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--full", action="store_true", help="full sizes instead of reduced ones")
+    parser.add_argument("--only", choices=sorted(GATES), action="append", help="run only this gate")
+    options = parser.parse_args(arguments)
+    bounds = tomllib.loads((Path(__file__).with_name("gates.toml")).read_text(encoding="utf-8"))
+    passed = failed = 0
+    for name in options.only or GATES:
+        started = time.monotonic()
+        figures = load(name)(options.full)
+        print(f"{name}: {bounds[name]['about']} ({time.monotonic() - started:.0f} s)")
+        for figure, bound in bounds[name]["figures"].items():
+            ok = holds(figures.get(figure), bound)
+            passed, failed = passed + ok, failed + (not ok)
+            value = figures.get(figure)
+            shown = "not measured" if value is None else f"{value:.4g}"
+            print(f"  {'ok  ' if ok else 'FAIL'} {figure} = {shown}   bound {words(bound)}")
+        for figure in sorted(set(figures) - set(bounds[name]["figures"])):
+            print(f"       {figure} = {figures[figure]:.4g}   (no bound)")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def load(name: str) -> Callable[[bool], Mapping[str, float]]:
+    """The function that measures a gate."""
+    module, _, function = GATES[name].partition(":")
+    return getattr(import_module(module), function)
+
+
+def holds(value: float | None, bound: Mapping[str, Any]) -> bool:
+    """Whether a value keeps to its bound; NaN and a missing value do not."""
+    if value is None or value != value:
+        return False
+    return value >= bound.get("least", float("-inf")) and value <= bound.get("most", float("inf"))
+
+
+def words(bound: Mapping[str, Any]) -> str:
+    """A bound in words."""
+    return ", ".join(f"at {key} {value:g}" for key, value in bound.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

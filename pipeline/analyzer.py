@@ -1,0 +1,238 @@
+"""The main job as one object: a session folder in, a result out."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_schemas.errors import NothingUsableError, TelltaleError
+from data_schemas.event import Event
+from data_schemas.features import Encoding
+from data_schemas.hook import Hook, silent
+from data_schemas.intervals import IntervalSet
+from data_schemas.recording import Session
+from data_schemas.result import ChannelSummary, Problem, ResultRecord, SyncReport
+from pipeline import __version__, steps
+from pipeline.config import Config
+from pipeline.journal import Journal
+from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from data_schemas.emotion import EmotionTrack
+    from pipeline.timeline import ChannelGrid
+
+CAVEATS = [
+    "Concealed emotion means that felt and shown emotion differ. It is not lying, and no number here detects lies.",
+    "The shipped fusion weights were trained on simulated sessions alone; they have not been validated on people.",
+    "For use in consented research only; not for decisions about a person.",
+]
+
+
+@dataclass(frozen=True)
+class Result:
+    """What one run found.
+
+    Attributes:
+        record: Summary, problems, provenance: the content of `result.json`.
+        timeline: Arrow table, one row per person and grid time.
+        events: All events in order of onset.
+        sync: Clock report.
+        session: The synchronised session that was analysed.
+        log: Entries of `log.jsonl`.
+    """
+
+    record: ResultRecord
+    timeline: pa.Table
+    events: tuple[Event, ...]
+    sync: SyncReport
+    session: Session
+    journal: Journal
+    faces: bool = True
+
+    @property
+    def exit_status(self) -> int:
+        """0 when everything worked, 1 when something failed, was missing or was refused."""
+        return self.record.exit_status
+
+    def save(self, folder: str | Path) -> Path:
+        """Write all files of the result into a folder; each appears whole or not at all, `result.json` last.
+
+        Args:
+            folder: Made if absent. Files of an earlier run are replaced.
+
+        Raises:
+            OSError: the folder cannot be written.
+        """
+        import pyarrow.parquet as pq
+
+        from pipeline.export.events import as_arrow, as_csv, as_rows
+        from pipeline.report.page import write_report
+
+        target = Path(folder)
+        target.mkdir(parents=True, exist_ok=True)
+        (target / "result.json").unlink(missing_ok=True)
+        with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
+            draft = Path(scratch)
+            pq.write_table(self.timeline, draft / "timeline.parquet", compression="zstd")
+            pq.write_table(as_arrow(self.events), draft / "events.parquet")
+            (draft / "events.csv").write_text(as_csv(as_rows(self.events)), encoding="utf-8", newline="")
+            (draft / "sync.json").write_text(self.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            write_report(self, draft / "report.html")
+            self.journal.write(draft / "log.jsonl")
+            (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            names = ["timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl"]
+            for name in [*names, "result.json"]:
+                shutil.move(draft / name, target / name)
+        return target
+
+
+class Analyzer:
+    """Runs sessions with one configuration.
+
+    Example:
+        `result = Analyzer(load_config()).run("sessions/p01")`
+    """
+
+    def __init__(self, config: Config | None = None) -> None:
+        self.config = config or Config()
+
+    def run(self, folder: str | Path, hook: Hook = silent) -> Result:
+        """Analyse one session folder.
+
+        Args:
+            folder: Folder with a `session.toml`.
+            hook: Progress.
+
+        Raises:
+            ManifestError, MissingFileError: the manifest is missing or wrong.
+            ConsentError: no consent to analyse.
+            NothingUsableError: not one stream gave anything; the message lists why.
+            TelltaleError: any first problem, when the configuration is strict.
+        """
+        root = Path(folder)
+        manifest = load_manifest(root)
+        root = root.parent if root.suffix == ".toml" else root
+        require_consent(manifest, "analyse", root / MANIFEST_NAME)
+        journal = Journal(hook)
+        journal.note("run started", session=manifest.name, version=__version__, purpose=manifest.purpose)
+
+        recording = steps.read(manifest, root, journal)
+        self._stop_if_strict(recording.problems)
+        if not recording.streams:
+            raise _nothing(root, recording.problems)
+        session = steps.synchronize(recording, journal)
+        self._stop_if_strict(session.problems)
+        encodings, failed = steps.encode(session, self.config, journal)
+        self._stop_if_strict(failed)
+        tracks, incongruences, unfused = steps.fuse(session, encodings, self.config, journal)
+        self._stop_if_strict(unfused)
+
+        problems = list(dict.fromkeys([*session.problems, *failed, *unfused]))
+        if not any(encoding.track.valid.any() for encoding in encodings):
+            sparse = [p for p in problems if p.severity == "error"]
+            if not any(encoding.spec.channel != "context" for encoding in encodings):
+                raise _nothing(root, sparse)
+        for problem in problems:
+            journal.problem(problem)
+        events = [event for encoding in encodings for event in encoding.events] + incongruences
+        timeline, channels = self._tabulate(session, encodings, tracks, events)
+        record = ResultRecord(
+            telltale_version=__version__,
+            session=manifest.name,
+            purpose=manifest.purpose,
+            people=[person.id for person in manifest.people],
+            grid_hz=self.config.grid_hz,
+            duration_s=session.extent.duration_ns / 1e9,
+            exit_status=1 if any(problem.severity == "error" for problem in problems) else 0,
+            channels=channels,
+            problems=problems,
+            provenance=_trace(recording, encodings, self.config),
+            caveats=CAVEATS,
+        )
+        journal.note("run done", exit_status=record.exit_status)
+        ordered = tuple(sorted(events, key=lambda event: (event.onset_ns, event.channel, event.kind)))
+        return Result(record, timeline, ordered, session.sync, session, journal, self.config.faces)
+
+    def _stop_if_strict(self, problems: Sequence[Problem]) -> None:
+        errors = [problem for problem in problems if problem.severity == "error"]
+        if self.config.strict and errors:
+            more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+            raise TelltaleError(f"stopped, because --strict was given: {errors[0].what}{more}")
+
+    def _tabulate(
+        self,
+        session: Session,
+        encodings: Sequence[Encoding],
+        tracks: Sequence[EmotionTrack],
+        events: Sequence[Event],
+    ) -> tuple[pa.Table, list[ChannelSummary]]:
+        from sync.resample import grid
+
+        from modalities.registry import load_encoder
+        from pipeline import timeline
+
+        grid_ns = grid(session.extent, self.config.grid_hz)
+        specs = {channel: load_encoder(name).spec for channel, name in self.config.encoders.items()}
+        people: list[tuple[str, list[ChannelGrid]]] = []
+        summaries: list[ChannelSummary] = []
+        for person in session.manifest.people:
+            own = {encoding.spec.channel: encoding for encoding in encodings if encoding.person == person.id}
+            grids = []
+            for channel, spec in specs.items():
+                if channel not in own:
+                    tried = any(
+                        s.info.kind in spec.inputs and s.info.person in (person.id, None)
+                        for s in session.streams.values()
+                    )
+                    grids.append(timeline.absent(spec, grid_ns, "encoder_failed" if tried else "no_stream"))
+                    continue
+                support = steps.support_of(session, own[channel].streams)
+                whole = IntervalSet([session.extent])
+                grids.append(timeline.joined(own[channel], grid_ns, whole if channel == "context" else support))
+            fused = next((track for track in tracks if track.person == person.id), None)
+            grids.append(timeline.fused(fused, grid_ns))
+            people.append((person.id, grids))
+            found = [event for event in events if event.person in (person.id, None)]
+            summaries += [_summary(person.id, one, own.get(one.channel), found) for one in grids]
+        about = {
+            "telltale_version": __version__,
+            "session": session.manifest.name,
+            "clock": "session",
+            "grid_hz": self.config.grid_hz,
+            "caveats": CAVEATS,
+        }
+        return timeline.as_table(people, grid_ns, about), summaries
+
+
+def _summary(person: str, one: ChannelGrid, encoding: Encoding | None, events: Sequence[Event]) -> ChannelSummary:
+    n = max(1, len(one.reason))
+    words = [str(word) for word in one.reason if word]
+    kinds = [event.kind for event in events if event.channel == one.channel]
+    quality: Mapping[str, Any] = encoding.quality if encoding is not None else {}
+    return ChannelSummary(
+        person=person,
+        channel=one.channel,
+        valid_share=round(float(one.valid.any(axis=1).mean()) if len(one.reason) else 0.0, 4),
+        reasons={word: round(words.count(word) / n, 4) for word in sorted(set(words))},
+        events={kind: kinds.count(kind) for kind in sorted(set(kinds))},
+        quality=dict(quality),
+    )
+
+
+def _nothing(root: Path, problems: Sequence[Problem]) -> NothingUsableError:
+    listed = "; ".join(problem.what for problem in problems if problem.severity == "error")
+    return NothingUsableError(
+        "not one stream of the session could be used", file=root, got=listed or None, mend=f"See telltale check {root}."
+    )
+
+
+def _trace(recording: Any, encodings: Sequence[Encoding], config: Config) -> list[Any]:
+    from pipeline.provenance import trace
+
+    return trace(recording, encodings, config)

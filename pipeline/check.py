@@ -1,0 +1,127 @@
+"""`telltale check`: say what is wrong or missing in a session before hours are spent on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from data_schemas.errors import ConsentError
+from data_schemas.hook import Hook, silent
+from data_schemas.recording import Recording
+from data_schemas.result import SyncReport
+from data_schemas.session import Manifest
+from data_schemas.time import to_s
+from pipeline import steps
+from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of the table: `severity` is error, warning or ok."""
+
+    severity: Literal["error", "warning", "ok"]
+    where: str
+    what: str
+
+    def row(self) -> dict[str, Any]:
+        """As a plain mapping."""
+        return asdict(self)
+
+
+def check_session(folder: Path, hook: Hook = silent, today: dt.date | None = None) -> list[Finding]:
+    """Validate manifest, consent, files and clocks, without analysis.
+
+    Args:
+        folder: Session folder.
+        hook: Progress.
+        today: Day on which consent is judged; today by default.
+
+    Returns:
+        Findings, errors first.
+
+    Raises:
+        ManifestError, MissingFileError: there is no manifest, or it cannot be understood.
+    """
+    manifest = load_manifest(folder)
+    root = folder.parent if folder.suffix == ".toml" else folder
+    findings = [*_consent(manifest, root, today), *_purpose(manifest)]
+    recording = steps.read(manifest, root, hook)
+    findings += [
+        Finding("error" if p.severity == "error" else "warning", p.stream or MANIFEST_NAME, p.what)
+        for p in recording.problems
+    ]
+    findings += _streams(recording)
+    if recording.streams:
+        session = steps.synchronize(recording, hook)
+        findings += _clocks(session.sync)
+        known = set(recording.problems)
+        findings += [
+            Finding("error" if p.severity == "error" else "warning", p.stream or "clocks", p.what)
+            for p in session.problems
+            if p not in known
+        ]
+    findings += _channels(manifest)
+    order = {"error": 0, "warning": 1, "ok": 2}
+    return sorted(dict.fromkeys(findings), key=lambda finding: order[finding.severity])
+
+
+def _consent(manifest: Manifest, root: Path, today: dt.date | None) -> Iterator[Finding]:
+    try:
+        require_consent(manifest, "analyse", root / MANIFEST_NAME, today)
+    except ConsentError as error:
+        yield Finding("error", "consent", str(error))
+        return
+    if manifest.consent.date is None:
+        yield Finding("warning", "consent", "consent has no date: write date = YYYY-MM-DD under [consent]")
+    else:
+        yield Finding("ok", "consent", f"{', '.join(manifest.consent.scope)}, given {manifest.consent.date}")
+
+
+def _purpose(manifest: Manifest) -> Iterator[Finding]:
+    if not manifest.purpose:
+        yield Finding("warning", "purpose", "purpose is empty: say in one line what the recording is analysed for")
+
+
+def _streams(recording: Recording) -> Iterator[Finding]:
+    for name, stream in recording.streams.items():
+        extent = stream.support.extent
+        if extent is None:
+            yield Finding("error", name, "the stream is empty: no sample in it")
+            continue
+        yield Finding(
+            "ok",
+            name,
+            f"{stream.info.kind}: {stream.axis.n} samples, {stream.axis.rate_hz:.2f} per second, "
+            f"{to_s(extent.duration_ns):.2f} s, {max(0, len(stream.support) - 1)} gaps",
+        )
+
+
+def _clocks(report: SyncReport) -> Iterator[Finding]:
+    seen = set()
+    for one in report.streams:
+        if one.clock in seen:
+            continue
+        seen.add(one.clock)
+        severity: Literal["error", "warning", "ok"] = (
+            "ok" if one.verdict == "pass" else "error" if one.verdict == "fail" else "warning"
+        )
+        text = f"{one.method}, offset {one.offset_s:+.4f} s, drift {one.drift_ppm:+.1f} ppm"
+        if one.residual_ms is not None:
+            text += f", residual {one.residual_ms:.2f} ms over {one.matched} events"
+        yield Finding(severity, f"clock {one.clock}", text + (f": {one.why}" if one.why else ""))
+
+
+def _channels(manifest: Manifest) -> Iterator[Finding]:
+    kinds = {stream.kind for stream in manifest.streams}
+    channels = {
+        "face": ("face_rgb", "face_nir", "face_depth"),
+        "voice": ("audio",),
+        "body": ("body_video",),
+        "physiology": ("ecg", "eda", "ppg", "respiration", "temperature"),
+    }
+    for channel, inputs in channels.items():
+        if not kinds & set(inputs):
+            yield Finding("ok", channel, f"no stream of kind {' / '.join(inputs)}: its cells will be null (no_stream)")

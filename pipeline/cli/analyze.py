@@ -1,0 +1,68 @@
+"""The main command."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from pipeline.cli.terminal import progress, say, show_object, show_table
+
+if TYPE_CHECKING:
+    from pipeline.analyzer import Result
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command to the application."""
+
+    @app.command(help="Analyse a session: one fused timeline, events, clock report, page.\n\n"
+                 "Example: telltale analyze sessions/p01 -o results/p01")  # fmt: skip
+    def analyze(
+        folder: Path = typer.Argument(..., metavar="DIR", help="Session folder with a session.toml."),
+        out: Path = typer.Option(..., "-o", "--out", metavar="OUT", help="Folder for the result."),
+        strict: bool = typer.Option(False, "--strict", help="Stop at the first problem instead of going on."),
+        grid_hz: float = typer.Option(25.0, "--grid-hz", help="Rows per second of the timeline."),
+        no_faces: bool = typer.Option(False, "--no-faces", help="No pictures of faces in the report."),
+        device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps, for the torch parts."),
+        config: Path | None = typer.Option(None, "--config", help="TOML file with further settings."),
+        as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    ) -> None:
+        from pipeline import Analyzer, load_config
+
+        settings = load_config(config, strict=strict, grid_hz=grid_hz, faces=not no_faces, device=device)
+        with progress() as hook:
+            result = Analyzer(settings).run(folder, hook)
+            saved = result.save(out)
+        if as_json:
+            show_object({**result.record.model_dump(mode="json"), "out": str(saved)})
+        else:
+            show_table(summary_rows(result), f"{result.record.session}: {result.record.duration_s:.1f} s")
+        tell_problems(result)
+        say(f"Timeline: {saved / 'timeline.parquet'}   Report: {saved / 'report.html'}")
+        raise typer.Exit(result.exit_status)
+
+
+def summary_rows(result: Result) -> Sequence[dict[str, object]]:
+    """One row per person and channel."""
+    rows: list[dict[str, object]] = []
+    for channel in result.record.channels:
+        null = ", ".join(f"{reason} {share:.0%}" for reason, share in channel.reasons.items())
+        events = ", ".join(f"{count} {kind}" for kind, count in channel.events.items())
+        valid = f"{channel.valid_share:.0%}"
+        rows.append(
+            {"person": channel.person, "channel": channel.channel, "valid": valid, "null": null, "events": events}
+        )
+    return rows
+
+
+def tell_problems(result: Result) -> None:
+    """Every error and warning, and how many notes, to stderr."""
+    colours = {"error": "red", "warning": "yellow"}
+    for problem in result.record.problems:
+        if problem.severity in colours:
+            say(f"{problem.severity}: {problem.what}", colours[problem.severity])
+    notes = sum(problem.severity == "note" for problem in result.record.problems)
+    if notes:
+        say(f"{notes} notes in result.json")

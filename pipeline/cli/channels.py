@@ -1,0 +1,142 @@
+"""One channel of plain files, without a manifest: spot, voice, body, physio."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from data_schemas.errors import TelltaleError
+from data_schemas.features import Encoding
+from pipeline.cli.terminal import progress, say, show_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+
+    @app.command(
+        help="Find micro- and macro-expressions in videos.\n\nExample: telltale spot a.mp4 b.mp4 -o events.csv"
+    )
+    def spot(
+        videos: list[Path] = typer.Argument(..., metavar="VIDEO...", help="Video files."),
+        out: Path = typer.Option(..., "-o", "--out", help="Table of events (CSV)."),
+        as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    ) -> None:
+        from pipeline.export.events import as_csv
+        from pipeline.spotting import SPOT_COLUMNS, spot_video
+
+        say(_no_consent())
+        rows: list[dict[str, Any]] = []
+        summary: list[dict[str, Any]] = []
+        with progress() as hook:
+            for video in videos:
+                try:
+                    found, about = spot_video(video, hook)
+                except TelltaleError as error:
+                    found, about = [], {"video": video.name, "frames": 0, "face_found": "0%", "problem": str(error)}
+                rows += found
+                summary.append(about)
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(as_csv(rows, SPOT_COLUMNS), encoding="utf-8", newline="")
+        show_table(rows if as_json else summary, f"{len(rows)} events, written to {out}", as_json)
+        failed = [about for about in summary if about["problem"]]
+        for about in failed:
+            say(f"{about['video']}: {about['problem']}", "red")
+        raise typer.Exit(2 if all(about["frames"] == 0 for about in summary) else 1 if failed else 0)
+
+    @app.command(help="Speech, pitch and pauses of sound files.\n\nExample: telltale voice interview.wav -o voice/")
+    def voice(files: list[Path] = _FILES, out: Path = _OUT, as_json: bool = _JSON) -> None:
+        raise typer.Exit(_run("voice", files, out, as_json))
+
+    @app.command(help="Pose and movement of body videos.\n\nExample: telltale body camera2.mp4 -o body/")
+    def body(files: list[Path] = _FILES, out: Path = _OUT, as_json: bool = _JSON) -> None:
+        raise typer.Exit(_run("body", files, out, as_json))
+
+    @app.command(help="Heart and skin conductance of physiology files.\n\n"
+                 "Example: telltale physio p01.acq -o physio/")  # fmt: skip
+    def physio(
+        files: list[Path] = _FILES,
+        out: Path = _OUT,
+        rate: float | None = typer.Option(None, "--rate", metavar="HZ", help="Sampling rate where a file states none."),
+        columns: str = typer.Option("", "--columns", help="Columns to use, comma-separated."),
+        as_json: bool = _JSON,
+    ) -> None:
+        names = [name.strip() for name in columns.split(",") if name.strip()]
+        raise typer.Exit(_run("physiology", files, out, as_json, rate, names))
+
+
+_FILES = typer.Argument(..., metavar="FILE...", help="Recordings.")
+_OUT = typer.Option(..., "-o", "--out", metavar="OUT", help="Folder for events.csv and tracks.parquet.")
+_JSON = typer.Option(False, "--json", help="Print one JSON object.")
+
+
+def _no_consent() -> str:
+    from pipeline.single import NO_CONSENT
+
+    return NO_CONSENT
+
+
+def _run(
+    channel: str,
+    files: Sequence[Path],
+    out: Path,
+    as_json: bool,
+    rate: float | None = None,
+    columns: Sequence[str] = (),
+) -> int:
+    from data_schemas.hook import silent
+    from pipeline.journal import Journal
+    from pipeline.single import NO_CONSENT, encode_file
+
+    say(NO_CONSENT)
+    journal = Journal(silent)
+    journal.note(NO_CONSENT, files=[str(file) for file in files])
+    rows: list[dict[str, Any]] = []
+    status, usable = 0, 0
+    for file in files:
+        target = out if len(files) == 1 else out / file.stem
+        try:
+            with progress() as hook:
+                encoding, _ = encode_file(file, channel, rate_hz=rate, columns=columns, hook=hook)
+        except TelltaleError as error:
+            say(f"telltale: {error}", "red")
+            journal.note("problem", file=str(file), what=str(error))
+            status = 1
+            continue
+        usable += 1
+        status = max(status, 0 if encoding.track.valid.any() else 1)
+        _save(encoding, target)
+        rows.append(_quality_row(file, encoding))
+        for warning in encoding.warnings:
+            say(f"{file.name}: {warning}", "yellow")
+    if not usable:
+        return 2
+    journal.write(out / "log.jsonl")
+    show_table(rows, f"{channel}: written to {out}", as_json)
+    return status
+
+
+def _save(encoding: Encoding, folder: Path) -> None:
+    import pyarrow.parquet as pq
+
+    from pipeline.export.events import as_csv, as_rows
+    from pipeline.single import track_table
+
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "events.csv").write_text(as_csv(as_rows(encoding.events)), encoding="utf-8", newline="")
+    pq.write_table(track_table(encoding), folder / "tracks.parquet", compression="zstd")
+
+
+def _quality_row(file: Path, encoding: Encoding) -> dict[str, Any]:
+    track = encoding.track
+    kinds = [event.kind for event in encoding.events]
+    row: dict[str, Any] = {
+        "file": file.name,
+        "valid": f"{track.valid.any(axis=1).mean() if len(track.reason) else 0:.0%}",
+    }
+    row |= {kind: kinds.count(kind) for kind in encoding.spec.event_kinds}
+    row |= {key: value for key, value in encoding.quality.items() if isinstance(value, int | float | str)}
+    invalid = sorted({str(reason) for reason in track.reason} - {""})
+    return row | {"reasons": ", ".join(invalid)}

@@ -1,0 +1,124 @@
+"""Commands about clocks: the report, and writing the maps into the manifest."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from data_schemas.recording import Recording, Session
+from data_schemas.result import Problem, SyncReport
+from pipeline.cli.terminal import progress, say, show_table
+
+
+class _ReportByDefault(TyperGroup):
+    """`telltale sync DIR` means `telltale sync report DIR`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if args and not args[0].startswith("-") and args[0] not in self.commands:
+            args = ["report", *args]
+        return super().parse_args(ctx, args)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(
+        cls=_ReportByDefault,
+        no_args_is_help=True,
+        help="Clock report of a session, and writing it into the manifest.\n\n"
+        "Examples: telltale sync sessions/p01    telltale sync apply sessions/p01",
+    )
+    app.add_typer(group, name="sync")
+
+    @group.command(help="Offset, drift, residual and coverage of every stream (the same as: telltale sync DIR).")
+    def report(
+        folder: Path = typer.Argument(..., metavar="DIR", help="Session folder."),
+        out: Path | None = typer.Option(None, "-o", "--out", help="Where to write sync.json; in DIR by default."),
+        as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    ) -> None:
+        from pipeline import steps
+
+        session = steps.synchronize(_recording(folder))
+        target = out if out is not None else session.root / "sync.json"
+        target.write_text(session.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        show_table(sync_rows(session), f"Clocks of {session.manifest.name}", as_json)
+        say(f"Written: {target}")
+        raise typer.Exit(_tell(session.problems, session.sync))
+
+    @group.command(help="Write the clock maps into the manifest as offsets and drifts.")
+    def apply(
+        folder: Path = typer.Argument(..., metavar="DIR", help="Session folder."),
+        as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    ) -> None:
+        from sync.align import align
+
+        from pipeline.manifest import MANIFEST_NAME, write_clocks
+
+        recording = _recording(folder)
+        found_maps, sync, problems = align(recording)
+        maps: dict[str, tuple[float, float]] = {}
+        held = []
+        for one in sync.streams:
+            if one.verdict == "fail" or one.method in ("reference", "assumed"):
+                held.append(f"{one.clock} ({one.method}, {one.verdict})")
+                continue
+            found = found_maps.get(one.clock)
+            if found is None or len(found.segments) != 1:
+                held.append(f"{one.clock} (several segments)")
+                continue
+            maps[one.clock] = (found.offset_s_at(0), found.drift_ppm_at(0))
+        note = f"measured by telltale sync ({', '.join(sorted({s.method for s in sync.streams}))})"
+        changed = write_clocks(recording.root / MANIFEST_NAME, maps, note)
+        rows = [{"clock": name, "offset_s": maps[name][0], "drift_ppm": maps[name][1]} for name in changed]
+        show_table(rows, f"Written into {recording.root / MANIFEST_NAME}", as_json)
+        if held:
+            say(f"Left as they were: {', '.join(dict.fromkeys(held))}")
+        raise typer.Exit(_tell([*recording.problems, *problems], sync))
+
+
+def sync_rows(session: Session) -> list[dict[str, Any]]:
+    """One row per stream, rounded for reading."""
+    rows = []
+    for one in session.sync.streams:
+        rows.append(
+            {
+                "stream": one.stream,
+                "clock": one.clock,
+                "method": one.method,
+                "offset_s": round(one.offset_s, 4),
+                "drift_ppm": round(one.drift_ppm, 1),
+                "residual_ms": None if one.residual_ms is None else round(one.residual_ms, 2),
+                "events": f"{one.matched}" + (f" (+{one.unmatched} unmatched)" if one.unmatched else ""),
+                "start_s": round(one.start_s, 3),
+                "end_s": round(one.end_s, 3),
+                "coverage": f"{one.coverage:.0%}",
+                "verdict": one.verdict,
+                "why": one.why,
+            }
+        )
+    return rows
+
+
+def _recording(folder: Path) -> Recording:
+    from data_schemas.errors import NothingUsableError
+    from pipeline import steps
+    from pipeline.manifest import load_manifest
+
+    manifest = load_manifest(folder)
+    with progress() as hook:
+        recording = steps.read(manifest, folder.parent if folder.suffix == ".toml" else folder, hook)
+    if not recording.streams:
+        listed = "; ".join(problem.what for problem in recording.problems)
+        raise NothingUsableError("not one stream could be read", file=folder, got=listed)
+    return recording
+
+
+def _tell(problems: Sequence[Problem], report: SyncReport) -> int:
+    for problem in dict.fromkeys(problems):
+        if problem.severity != "note":
+            say(f"{problem.severity}: {problem.what}", "red" if problem.severity == "error" else "yellow")
+    failed = any(one.verdict == "fail" for one in report.streams)
+    return 1 if failed or any(problem.severity == "error" for problem in problems) else 0

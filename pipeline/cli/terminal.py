@@ -1,0 +1,99 @@
+"""How commands speak: tables to stdout, progress and messages to stderr, `--json` as one object and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from data_schemas.hook import Hook
+
+messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def say(text: str, style: str = "") -> None:
+    """One message to stderr."""
+    messages.print(escape(text), style=style or None)
+
+
+def show_table(
+    rows: Sequence[Mapping[str, Any]], title: str = "", as_json: bool = False, columns: Sequence[str] | None = None
+) -> None:
+    """Print rows to stdout, as a table for people or as `{"rows": [...]}`.
+
+    Args:
+        rows: One mapping per row with the same keys.
+        title: Printed above the table.
+        as_json: One JSON object instead.
+        columns: Column order; by default the keys of the first row.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps({"rows": [dict(row) for row in rows]}, ensure_ascii=False, default=str) + "\n")
+        return
+    names = list(columns or (rows[0] if rows else []))
+    table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    for name in names:
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(row.get(name)) for name in names])
+    output = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+    output.print(table)
+
+
+def show_object(value: Mapping[str, Any]) -> None:
+    """Print one JSON object to stdout."""
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.3g}"
+    text = str(value)
+    colour = {"error": "red", "fail": "red", "warning": "yellow", "warn": "yellow", "ok": "green", "pass": "green"}
+    return f"[{colour[text]}]{text}[/]" if text in colour else escape(text)
+
+
+@contextmanager
+def progress() -> Iterator[Hook]:
+    """One bar per step on stderr; a line per finished step where stderr is no terminal."""
+    if not messages.is_terminal:
+        yield _Lines()
+        return
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description:<24}"),
+        BarColumn(),
+        TextColumn("{task.completed:.0f}/{task.fields[shown]}"),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=messages) as bars:
+        tasks: dict[str, Any] = {}
+
+        def hook(step: str, completed: int, total: int | None) -> None:
+            if step not in tasks:
+                tasks[step] = bars.add_task(step, total=total, shown="?")
+            bars.update(tasks[step], completed=completed, total=total, shown="?" if total is None else total)
+
+        yield hook
+
+
+class _Lines:
+    """Progress where there is no terminal: each step is named once when it is done."""
+
+    def __init__(self) -> None:
+        self._done: set[str] = set()
+
+    def __call__(self, step: str, completed: int, total: int | None) -> None:
+        if total is not None and completed >= total and step not in self._done:
+            self._done.add(step)
+            say(f"{step}: done ({completed})")

@@ -1,0 +1,209 @@
+"""`telltale init`: look at a folder of recordings and write a commented `session.toml` for the user to correct."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_schemas.errors import ManifestError, MissingFileError, NothingUsableError, TelltaleError
+from data_schemas.hook import Hook, silent
+from data_schemas.session import StreamEntry
+from data_schemas.stream import Audio, Video
+from pipeline.manifest import MANIFEST_NAME
+
+if TYPE_CHECKING:
+    from modalities.readers import FileInfo, TrackInfo
+
+
+@dataclass
+class Guess:
+    """One stream as `init` proposes it, with what the user should know about the guess."""
+
+    values: dict[str, Any]
+    remarks: list[str] = field(default_factory=list)
+
+
+def write_manifest(
+    root: Path, consent: Sequence[str] = (), hook: Hook = silent
+) -> tuple[Path, list[Guess], list[TelltaleError]]:
+    """Look at every file below `root` and write `root/session.toml`.
+
+    Args:
+        root: Folder of one recording session.
+        consent: Scopes to fill in; left empty when none is given.
+        hook: Progress over the files.
+
+    Returns:
+        Path of the manifest, the proposed streams, and files that could not be read.
+
+    Raises:
+        ManifestError: there is a manifest already; it is never overwritten.
+        MissingFileError: no such folder.
+        NothingUsableError: no readable recording below the folder.
+    """
+    from modalities.readers import discover
+    from pipeline.manifest_text import render
+
+    if not root.is_dir():
+        raise MissingFileError("no such folder", file=root)
+    target = root / MANIFEST_NAME
+    if target.exists():
+        raise ManifestError("there is a manifest already", file=target, mend="Edit it, or move it away first.")
+    infos, broken = discover(root)
+    guesses: list[Guess] = []
+    clocks: dict[str, tuple[float, list[str]]] = {}
+    starts = {info.path: info.wall_start for info in infos if info.wall_start is not None}
+    for done, info in enumerate(infos):
+        hook("look at files", done, len(infos))
+        clock = _unique(_slug(info.path.stem), clocks)
+        clocks[clock] = _offset(info, starts)
+        guesses += _streams_of(info, root, clock, guesses)
+    hook("look at files", len(infos), len(infos))
+    if not guesses:
+        listed = "; ".join(str(error) for error in broken) or None
+        raise NothingUsableError("no readable recording in the folder", file=root, got=listed)
+    _prefer_dedicated_sound(guesses)
+    used = {guess.values["clock"] for guess in guesses}
+    text = render(root.resolve().name, guesses, {k: v for k, v in clocks.items() if k in used}, consent, broken)
+    target.write_text(text, encoding="utf-8", newline="\n")
+    return target, guesses, broken
+
+
+def _offset(info: FileInfo, starts: dict[Path, dt.datetime]) -> tuple[float, list[str]]:
+    """Where a file's zero lies if its header is right: seconds after the earliest header time, and remarks."""
+    if info.path not in starts:
+        return 0.0, ["the file states no start time: its zero is taken as the session's zero"]
+    naive = {path: start.replace(tzinfo=None) for path, start in starts.items()}
+    offset = (naive[info.path] - min(naive.values())).total_seconds()
+    return offset, [f"start time in the header: {starts[info.path].isoformat()}; headers can be wrong by seconds"]
+
+
+def _streams_of(info: FileInfo, root: Path, clock: str, taken: list[Guess]) -> list[Guess]:
+    found: list[Guess] = []
+    for track in info.tracks:
+        values: dict[str, Any] = {"name": "", "kind": track.kind or "ignore"}
+        values["file"] = info.path.relative_to(root).as_posix()
+        remarks = [track.detail] if track.detail else []
+        if track.track is not None:
+            values["track"] = track.track
+        if track.columns and values["kind"] not in ("audio", "markers", "cues"):
+            values["columns"] = list(track.columns)
+        if track.time_column:
+            values["time_column"] = track.time_column
+        if _is_video(track):
+            values["kind"], seen = _look_at_video(info, track, root, clock)
+            remarks.append(seen)
+        elif values["kind"] == "audio":
+            remarks += _listen(values, root, clock)
+        elif track.kind is None:
+            remarks.append("what this is could not be told: correct kind, or leave it ignored")
+        elif track.rate_hz is None and values["kind"] not in ("markers", "cues"):
+            remarks += _rate_from_name(values, info.path)
+        if values["kind"] != "ignore" and any(unit in ("", "1") for unit in track.units) and track.units:
+            remarks.append('the file states no unit; add units = ["mV"] (ECG) or ["uS"] (EDA) if you know it')
+        values["clock"] = clock
+        base = values["kind"] if values["kind"] != "ignore" else f"ignored_{_slug(info.path.stem)}"
+        values["name"] = _unique(base, {guess.values["name"]: 0 for guess in taken + found})
+        found.append(Guess(values, remarks))
+    return found
+
+
+def _is_video(track: TrackInfo) -> bool:
+    return bool(re.match(r"\d+x\d+\b", track.detail)) or track.kind in ("face_rgb", "face_nir", "face_depth")
+
+
+def _look_at_video(info: FileInfo, track: TrackInfo, root: Path, clock: str) -> tuple[str, str]:
+    """Kind of a video by looking at it: a large face makes a face video, a smaller person a body video."""
+    from modalities.face.detection import largest_face
+
+    from modalities.readers import open_stream
+
+    if track.kind in ("face_nir", "face_depth"):
+        return str(track.kind), "16-bit or mono pictures"
+    entry = StreamEntry(
+        name="look", kind="face_rgb", file=info.path.relative_to(root).as_posix(), track=track.track, clock="session"
+    )
+    try:
+        stream = open_stream(entry, root, None)
+    except TelltaleError as error:
+        return "ignore", f"not readable as video: {error}"
+    if not isinstance(stream, Video) or not stream.axis.n:
+        return "ignore", "no pictures in it"
+    widths = []
+    step = max(1, min(stream.axis.n, 150) // 10)
+    for frame in stream.frames():
+        if frame.index % step == 0:
+            box = largest_face(frame.image)
+            widths.append(0.0 if box is None else box.width / stream.width)
+        if len(widths) >= 10:
+            break
+    share = float(np.median(widths)) if widths else 0.0
+    if share >= 0.12:
+        return "face_rgb", f"a face fills {share:.0%} of the picture's width"
+    if max(widths, default=0.0) > 0:
+        return "body_video", "a small face: taken as a body video; add a face_rgb stream of the same file if you like"
+    return "face_rgb", "no face in the first frames: taken as a face video; correct the kind if it shows a body"
+
+
+def _listen(values: dict[str, Any], root: Path, clock: str) -> list[str]:
+    """Set a sound track of digital silence to be ignored."""
+    from modalities.readers import open_stream
+
+    keys = ("file", "track")
+    entry = StreamEntry(name="listen", kind="audio", clock="session", **{k: values[k] for k in keys if k in values})
+    try:
+        stream = open_stream(entry, root, None)
+    except TelltaleError as error:
+        values["kind"] = "ignore"
+        return [f"not readable as sound: {error}"]
+    if not isinstance(stream, Audio):
+        return []
+    loudest = 0.0
+    for first, block in stream.blocks(int(10 * stream.rate_hz)):
+        loudest = max(loudest, float(np.abs(block).max(initial=0)))
+        if loudest > 1e-4 or first > 300 * stream.rate_hz:
+            break
+    if loudest <= 1e-4:
+        values["kind"] = "ignore"
+        return ["digital silence: ignored"]
+    return []
+
+
+def _prefer_dedicated_sound(guesses: list[Guess]) -> None:
+    """Where there is a sound file of its own, the sound tracks of videos are listed but not used."""
+    videos = {g.values["file"] for g in guesses if g.values["kind"].startswith(("face_", "body_"))}
+    audio = [guess for guess in guesses if guess.values["kind"] == "audio"]
+    own = [guess for guess in audio if guess.values["file"] not in videos]
+    if not own:
+        return
+    for guess in audio:
+        if guess.values["file"] in videos:
+            guess.values["kind"] = "ignore"
+            guess.remarks.append('ignored, as there is a sound file of its own; set kind = "audio" to use this one')
+
+
+def _rate_from_name(values: dict[str, Any], path: Path) -> list[str]:
+    """A sampling rate that stands in the file's name, for tables that state none."""
+    match = re.search(r"(\d+(?:\.\d+)?)\s*(k?)hz", path.stem, re.IGNORECASE)
+    if match is None:
+        return ["the file states no sampling rate: write rate_hz = ..."]
+    values["rate_hz"] = float(match.group(1)) * (1000 if match.group(2) else 1)
+    return ["the file states no sampling rate; this one stands in its name: check it"]
+
+
+def _slug(text: str) -> str:
+    slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", text).strip("_.-") or "file"
+    return slug[:40]
+
+
+def _unique(base: str, taken: Any) -> str:
+    name, number = base, 2
+    while name in taken:
+        name, number = f"{base}_{number}", number + 1
+    return name

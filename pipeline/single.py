@@ -1,0 +1,111 @@
+"""One channel of one file, without a manifest: open it, encode it, keep it on the file's own clock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_schemas.errors import NothingUsableError
+from data_schemas.features import Encoding
+from data_schemas.hook import Hook, silent
+from data_schemas.intervals import IntervalSet
+from data_schemas.session import StreamEntry
+from data_schemas.stream import Stream
+from modalities.base import Task
+from modalities.registry import load_encoder
+from sync.clock import ClockMap
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+NO_CONSENT = "no consent record: this command reads no manifest; make sure that the recorded people agreed"
+
+
+def encode_file(
+    path: Path, channel: str, *, rate_hz: float | None = None, columns: Sequence[str] = (), hook: Hook = silent
+) -> tuple[Encoding, dict[str, Stream]]:
+    """Encode one channel of one file.
+
+    Args:
+        path: Recording; its first fitting tracks are taken.
+        channel: "face", "voice", "body" or "physiology".
+        rate_hz: Sampling rate where the file states none.
+        columns: Columns to use instead of the guessed ones; each is taken for what its name says.
+        hook: Progress.
+
+    Returns:
+        The encoding, times counted from the file's own zero, and the streams it was made from.
+
+    Raises:
+        NothingUsableError: the file has no track for this channel.
+        TelltaleError: the file cannot be read.
+    """
+    from modalities.readers import open_stream, probe
+
+    info = probe(path)
+    encoder = load_encoder(channel)
+    streams: dict[str, Stream] = {}
+    for track in info.tracks:
+        kind = track.kind
+        if channel in ("face", "body") and kind is None and track.detail[:1].isdigit():
+            kind = "face_rgb" if channel == "face" else "body_video"
+        wanted = [(kind, tuple(track.columns))]
+        if columns and channel == "physiology":
+            wanted = [(_kind_of(name), (name,)) for name in columns if name in track.columns]
+        for found, names in wanted:
+            if found not in encoder.spec.inputs or any(s.info.kind == found for s in streams.values()):
+                continue
+            entry = StreamEntry(
+                name=found,
+                kind=found,  # type: ignore[arg-type]
+                file=path.name,
+                track=track.track,
+                columns=list(names) if names and channel == "physiology" else None,
+                rate_hz=rate_hz if track.rate_hz is None or rate_hz is not None else None,
+                time_column=track.time_column,
+            )
+            streams[found] = open_stream(entry, path.parent, "p01").on(ClockMap.affine(), "session")
+    if not streams:
+        seen = ", ".join(f"{track.kind or 'unknown'} {'/'.join(track.columns)}".strip() for track in info.tracks)
+        raise NothingUsableError(
+            f"the file has nothing for the {channel} channel",
+            file=path,
+            got=seen or "no tracks",
+            expected=" or ".join(encoder.spec.inputs),
+            mend="Name the columns with --columns." if channel == "physiology" else None,
+        )
+    extent = _extent(list(streams.values()))
+    if extent.extent is None:
+        raise NothingUsableError("the file holds no samples", file=path)
+    task = Task("p01", streams, extent.extent, {}, hook)
+    return encoder.encode(task).check(), streams
+
+
+def _extent(streams: Sequence[Stream]) -> IntervalSet:
+    total = IntervalSet()
+    for stream in streams:
+        total = total | stream.support
+    return total
+
+
+def _kind_of(column: str) -> str | None:
+    from modalities.readers.labels import guess_kind
+
+    return guess_kind(column, "")
+
+
+def track_table(encoding: Encoding) -> pa.Table:
+    """The track as an Arrow table: `t_ns`, one nullable column per feature, `reason`."""
+    import pyarrow as pa
+
+    track = encoding.track
+    fields = [pa.field("t_ns", pa.int64(), metadata={"unit": "ns", "description": "time in the file"})]
+    columns: list[pa.Array] = [pa.array(track.times_ns)]
+    for at, feature in enumerate(encoding.spec.features):
+        metadata = {"unit": feature.unit, "description": feature.description, "source": feature.source}
+        fields.append(pa.field(f"{encoding.spec.channel}.{feature.name}", pa.float32(), metadata=metadata))
+        columns.append(pa.array(track.values[:, at], mask=~track.valid[:, at]))
+    fields.append(pa.field("reason", pa.string()))
+    columns.append(pa.array([str(word) or None for word in track.reason], pa.string()))
+    return pa.table(columns, schema=pa.schema(fields))

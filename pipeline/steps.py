@@ -1,0 +1,192 @@
+"""The way of the data, one function per arrow: read, synchronize, encode, fuse.
+
+Each takes the result of the one before and returns a new object; none changes what it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from data_schemas.errors import TelltaleError
+from data_schemas.features import Encoding
+from data_schemas.hook import Hook, silent
+from data_schemas.intervals import IntervalSet
+from data_schemas.recording import Recording, Session
+from data_schemas.result import Problem
+from data_schemas.session import Manifest
+from data_schemas.stream import Mark, Marks, Signal, Stream, StreamInfo
+from modalities.base import Task
+from modalities.registry import load_encoder
+from pipeline.config import Config
+
+if TYPE_CHECKING:
+    from data_schemas.emotion import EmotionTrack
+    from data_schemas.event import Event
+
+
+def read(manifest: Manifest, root: Path, hook: Hook = silent) -> Recording:
+    """Open every stream of the manifest on its device clock.
+
+    A stream that cannot be opened becomes a problem of the recording; the others go on.
+
+    Args:
+        manifest: What was recorded.
+        root: The session folder; paths in the manifest are below it.
+        hook: Progress.
+    """
+    from modalities.readers import open_stream
+
+    streams: dict[str, Stream] = {}
+    problems: list[Problem] = []
+    entries = [entry for entry in manifest.streams if entry.kind != "ignore"]
+    for done, entry in enumerate(entries):
+        hook("read", done, len(entries))
+        try:
+            stream = open_stream(entry, root, manifest.person_of(entry))
+        except TelltaleError as error:
+            problems.append(Problem.of(error).model_copy(update={"stream": entry.name}))
+            continue
+        streams[entry.name] = stream
+        for note in stream.info.notes:
+            file = stream.info.files[0] if stream.info.files else None
+            problems.append(Problem(severity="note", what=f"{entry.name}: {note}", stream=entry.name, file=file))
+    hook("read", len(entries), len(entries))
+    return Recording(manifest=manifest, root=root, streams=streams, problems=tuple(problems))
+
+
+def synchronize(recording: Recording, hook: Hook = silent) -> Session:
+    """Bring every stream to the session clock and report how well that went."""
+    from sync.align import synchronize as align_all
+
+    hook("synchronize", 0, 1)
+    session = align_all(recording)
+    hook("synchronize", 1, 1)
+    return session
+
+
+def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[Encoding], list[Problem]]:
+    """Run every channel's encoder for every person who has a stream for it.
+
+    Returns:
+        One encoding per person and channel that had a stream, and what failed on the way. An encoder that fails
+        leaves its channel empty; the others go on.
+    """
+    shared = _context_streams(session)
+    encodings: list[Encoding] = []
+    problems: list[Problem] = []
+    for person in session.manifest.people:
+        for channel, name in config.encoders.items():
+            encoder = load_encoder(name)
+            streams = {
+                key: stream
+                for key, stream in (shared if channel == "context" else session.streams).items()
+                if stream.info.kind in encoder.spec.inputs and stream.info.person in (person.id, None)
+            }
+            if not streams:
+                continue
+            task = Task(person.id, streams, session.extent, config.settings.get(channel, {}), hook)
+            hook(f"{channel} of {person.id}", 0, None)
+            try:
+                encoding = encoder.encode(task).check()
+            except TelltaleError as error:
+                problems.append(Problem.of(error))
+                continue
+            encodings.append(encoding)
+            problems += _complaints(encoding)
+    return encodings, problems
+
+
+def fuse(
+    session: Session, encodings: Sequence[Encoding], config: Config, hook: Hook = silent
+) -> tuple[list[EmotionTrack], list[Event], list[Problem]]:
+    """Join the channels of each person into one statement about felt, shown and concealed emotion.
+
+    Returns:
+        One emotion track per person, the incongruence events, and what failed.
+    """
+    from fusion.inference import fuse as fuse_person
+
+    tracks: list[EmotionTrack] = []
+    events: list[Event] = []
+    problems: list[Problem] = []
+    for person in session.manifest.people:
+        own = [encoding for encoding in encodings if encoding.person == person.id]
+        if not own:
+            continue
+        try:
+            track, found, _ = fuse_person(
+                own,
+                session.extent,
+                grid_hz=config.grid_hz,
+                weights=config.fusion_weights,
+                device=config.device,
+                hook=hook,
+            )
+        except TelltaleError as error:
+            problems.append(Problem.of(error))
+            continue
+        tracks.append(track)
+        events += found
+    return tracks, events, problems
+
+
+def _context_streams(session: Session) -> dict[str, Stream]:
+    """What the context encoder may see: cue tables, cues of the manifest, and pulses that are not sync pulses."""
+    from modalities.context.cues import cues_as_stream
+    from sync.pulses import find_pulses
+
+    for_clocks = {
+        end for clock in session.manifest.clocks.values() for end in (clock.own, clock.against) if end is not None
+    }
+    shared: dict[str, Stream] = {}
+    if session.manifest.cues:
+        stream = cues_as_stream(session.manifest)
+        shared[stream.info.name] = stream
+    for name, stream in session.streams.items():
+        if name in for_clocks:
+            continue
+        if isinstance(stream, Marks):
+            shared[name] = stream
+        elif isinstance(stream, Signal) and stream.info.kind == "pulse":
+            info = StreamInfo(name, "markers", "session", stream.info.person, stream.info.files, stream.info.origin)
+            rows = [
+                Mark(pulse.onset_ns, pulse.duration_ns, f"{name} {number}", {"kind": "stimulus"})
+                for number, pulse in enumerate(find_pulses(stream), 1)
+            ]
+            shared[name] = Marks.of(info, rows, stream.support)
+    return shared
+
+
+def _complaints(encoding: Encoding) -> list[Problem]:
+    """An encoding without one valid cell is an error of its channel; warnings pass on."""
+    stream = ", ".join(encoding.streams) or None
+    who = f"{encoding.spec.channel} of {encoding.person}"
+    found = [Problem(severity="warning", what=f"{who}: {text}", stream=stream) for text in encoding.warnings]
+    track = encoding.track
+    if encoding.spec.channel != "context" and not track.valid.any():
+        reasons = sorted({str(reason) for reason in track.reason} - {""}) or ["too_short"]
+        what = f"{who}: nothing valid in the whole stream ({', '.join(reasons)}). {_MENDS.get(reasons[0], '')}".strip()
+        found.append(Problem(severity="error", what=what, stream=stream))
+    return found
+
+
+_MENDS = {
+    "no_face": "Check that the stream shows a face, large enough (150 px) and turned to the camera, "
+    "or set its kind to body_video or ignore.",
+    "no_body": "Check that the stream shows a body, or set its kind to face_rgb or ignore.",
+    "silent": "Check the microphone's track, or set the stream's kind to ignore.",
+    "electrode_off": "The signal is flat or saturated throughout: check electrode, column and unit.",
+    "noise": "No signal stands out of the noise: check electrode, column and kind.",
+    "too_short": "The stream is too short for this channel.",
+}
+
+
+def support_of(session: Session, streams: Sequence[str]) -> IntervalSet:
+    """Union of the supports of these streams."""
+    total = IntervalSet()
+    for name in streams:
+        if name in session.streams:
+            total = total | session.streams[name].support
+    return total

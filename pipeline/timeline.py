@@ -1,0 +1,148 @@
+"""The fused timeline: one row per person and grid time, every channel brought to the same grid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sync.resample import to_grid
+
+from data_schemas.emotion import FUSED_FEATURES, EmotionTrack
+from data_schemas.features import EncoderSpec, Encoding, FeatureSpec
+from data_schemas.intervals import IntervalSet
+from data_schemas.time import NS_PER_S, Int64Array
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True)
+class ChannelGrid:
+    """One channel of one person on the grid.
+
+    Attributes:
+        channel: Its name, the prefix of the columns.
+        features: Specs of the f columns.
+        values: float32 (g, f).
+        valid: bool (g, f).
+        reason: object array of str (g,), "" where any cell is valid.
+    """
+
+    channel: str
+    features: tuple[FeatureSpec, ...]
+    values: NDArray[np.float32]
+    valid: NDArray[np.bool_]
+    reason: NDArray[np.object_]
+
+
+def absent(spec: EncoderSpec, grid_ns: Int64Array, reason: str) -> ChannelGrid:
+    """A channel that has nothing: all null for one reason."""
+    shape = (len(grid_ns), len(spec.features))
+    reasons = np.full(len(grid_ns), reason, dtype=object)
+    return ChannelGrid(spec.channel, spec.features, np.zeros(shape, np.float32), np.zeros(shape, bool), reasons)
+
+
+def joined(encoding: Encoding, grid_ns: Int64Array, support: IntervalSet) -> ChannelGrid:
+    """A channel's track brought to the grid, column by column as its spec says.
+
+    Args:
+        encoding: What the encoder gave.
+        grid_ns: Grid times, shape (g,).
+        support: Where the channel's streams have data; outside, the reason is "gap".
+    """
+    spec, track = encoding.spec, encoding.track
+    gap_ns = round(spec.max_gap_s * NS_PER_S)
+    values = np.zeros((len(grid_ns), len(spec.features)), np.float32)
+    valid = np.zeros(values.shape, bool)
+    for join in ("linear", "nearest", "hold"):
+        at = [i for i, feature in enumerate(spec.features) if feature.join == join]
+        if at and len(track.times_ns):
+            got, ok = to_grid(track.times_ns, track.values[:, at], track.valid[:, at], grid_ns, join, gap_ns)
+            values[:, at], valid[:, at] = got, ok
+    valid &= support.contains(grid_ns)[:, None]
+    reason = _nearest_reason(encoding, grid_ns, gap_ns)
+    reason[~support.contains(grid_ns)] = "gap"
+    reason[valid.any(axis=1)] = ""
+    return ChannelGrid(spec.channel, spec.features, np.where(valid, values, 0), valid, reason)
+
+
+def _nearest_reason(encoding: Encoding, grid_ns: Int64Array, gap_ns: int) -> NDArray[np.object_]:
+    times, reasons = encoding.track.times_ns, encoding.track.reason
+    out = np.full(len(grid_ns), "gap", dtype=object)
+    if not len(times):
+        return out
+    right = np.clip(np.searchsorted(times, grid_ns), 0, len(times) - 1)
+    left = np.clip(right - 1, 0, None)
+    nearest = np.where(np.abs(times[left] - grid_ns) <= np.abs(times[right] - grid_ns), left, right)
+    close = np.abs(times[nearest] - grid_ns) <= gap_ns
+    out[close] = reasons[nearest[close]]
+    out[out == ""] = "gap"
+    return out
+
+
+def fused(track: EmotionTrack | None, grid_ns: Int64Array) -> ChannelGrid:
+    """The fused track as a channel; it must lie on the grid already."""
+    if track is None or not len(track.times_ns):
+        shape = (len(grid_ns), len(FUSED_FEATURES))
+        reasons = np.full(len(grid_ns), "no_stream", dtype=object)
+        return ChannelGrid("fused", FUSED_FEATURES, np.zeros(shape, np.float32), np.zeros(shape, bool), reasons)
+    values, valid = to_grid(
+        track.times_ns,
+        track.values,
+        np.repeat(track.valid[:, None], len(FUSED_FEATURES), axis=1),
+        grid_ns,
+        "nearest",
+        round(2 * np.median(np.diff(track.times_ns))) if len(track.times_ns) > 1 else NS_PER_S,
+    )
+    reason = np.where(valid.any(axis=1), "", "gap").astype(object)
+    return ChannelGrid("fused", FUSED_FEATURES, values, valid, reason)
+
+
+def as_table(
+    person_grids: Sequence[tuple[str, Sequence[ChannelGrid]]], grid_ns: Int64Array, about: dict[str, Any]
+) -> pa.Table:
+    """The Arrow table of `timeline.parquet`.
+
+    Args:
+        person_grids: For each person the channels, the same ones in the same order.
+        grid_ns: Grid times, shape (g,), session clock.
+        about: Provenance, stored as JSON in the schema's metadata.
+
+    Returns:
+        `len(person_grids) * g` rows; an invalid cell is null; unit, source and description in each field's metadata.
+    """
+    import pyarrow as pa
+
+    fields, columns = [], []
+    people = [person for person, _ in person_grids]
+    fields.append(pa.field("person", pa.dictionary(pa.int32(), pa.string()), metadata={"description": "who"}))
+    codes = np.repeat(np.arange(len(people), dtype=np.int32), len(grid_ns))
+    columns.append(pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(people, pa.string())))
+    fields.append(pa.field("t_ns", pa.int64(), metadata={"unit": "ns", "description": "session time"}))
+    columns.append(pa.array(np.tile(grid_ns, len(people))))
+    for which, first in enumerate(person_grids[0][1]):
+        grids = [channels[which] for _, channels in person_grids]
+        values = np.concatenate([grid.values for grid in grids])
+        valid = np.concatenate([grid.valid for grid in grids])
+        for at, feature in enumerate(first.features):
+            metadata = {"unit": feature.unit, "description": feature.description, "source": feature.source}
+            fields.append(pa.field(f"{first.channel}.{feature.name}", pa.float32(), metadata=metadata))
+            columns.append(pa.array(values[:, at], mask=~valid[:, at]))
+        fields.append(pa.field(f"{first.channel}.valid", pa.bool_(), metadata={"description": "any feature is valid"}))
+        columns.append(pa.array(valid.any(axis=1)))
+        fields.append(
+            pa.field(
+                f"{first.channel}.reason",
+                pa.dictionary(pa.int32(), pa.string()),
+                metadata={"description": "why nothing of the channel is valid here; null where something is"},
+            )
+        )
+        reasons = np.concatenate([grid.reason for grid in grids])
+        words = [str(word) if word else None for word in reasons]
+        columns.append(pa.array(words, pa.string()).dictionary_encode())
+    schema = pa.schema(fields, metadata={"telltale": json.dumps(about, sort_keys=True)})
+    return pa.table(columns, schema=schema)
