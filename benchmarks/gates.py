@@ -1,7 +1,7 @@
 """Measure every quality figure that was reached, and compare it with its bound in `gates.toml`.
 
-`python -m benchmarks.gates` runs the reduced size, `--full` the full one; `--only NAME` one gate. Exit status 1 if a bound
-is broken, with every figure printed.
+`python -m benchmarks.gates` runs the reduced size, `--full` the full one, `--only NAME` one gate. Exit status 1 if a
+bound is broken, with every figure printed.
 """
 
 from __future__ import annotations

@@ -74,10 +74,10 @@ class Heart:
         Its foot comes `transit_s` after the R peak; a systolic and a smaller dicrotic wave follow.
         """
         feet = self.r_peaks_s + transit_s
-        after = np.clip(np.searchsorted(feet, times_s, side="right"), 1, len(feet) - 1)
+        here = np.searchsorted(feet, times_s, side="right") - 1
         out = np.zeros(np.shape(times_s))
-        for before in (2, 1):
-            at = np.maximum(after - before, 0)
+        for beat in (-1, 0, 1):
+            at = np.clip(here + beat, 0, len(feet) - 2)
             length = feet[at + 1] - feet[at]
             part = (times_s - feet[at]) / length
             out += np.exp(-0.5 * ((part - 0.26) / 0.11) ** 2) + 0.4 * np.exp(-0.5 * ((part - 0.62) / 0.13) ** 2)

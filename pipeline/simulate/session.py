@@ -112,7 +112,7 @@ def simulate_study(
     size: tuple[int, int] = (640, 480),
     max_offset_s: float = 5.0,
     hook: Hook = silent,
-) -> list[Truth]:
+) -> list[Path]:
     """Simulate several sessions into `folder/sim01`, `folder/sim02` ..., with seeds `seed`, `seed + 1` ...
 
     Args:
@@ -126,26 +126,28 @@ def simulate_study(
         max_offset_s: Greatest offset of a device's clock.
         hook: Progress reports, step "simulate session".
 
+    Returns:
+        The session folders; `Truth.load(folder / "truth")` gives their truth.
+
     Raises:
         InvalidValueError: fewer than one session, or as `simulate_session`.
     """
     if sessions < 1:
         raise InvalidValueError("a study needs at least one session", got=sessions)
-    truths = []
+    folders = []
     for at in range(sessions):
         name = f"sim{at + 1:02d}"
-        truths.append(
-            simulate_session(
-                folder / name,
-                seconds=seconds,
-                seed=seed + at,
-                fidelity=fidelity,
-                name=name,
-                fps=fps,
-                size=size,
-                max_offset_s=max_offset_s,
-                hook=hook,
-            )
+        folders.append(folder / name)
+        simulate_session(
+            folder / name,
+            seconds=seconds,
+            seed=seed + at,
+            fidelity=fidelity,
+            name=name,
+            fps=fps,
+            size=size,
+            max_offset_s=max_offset_s,
+            hook=hook,
         )
         hook("simulate session", at + 1, sessions)
-    return truths
+    return folders

@@ -1,0 +1,111 @@
+"""Pulses in a trigger, TTL, photosensor or sound-borne signal: when each began, how long it lasted, how high it was."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.stream import Signal
+from data_schemas.time import NS_PER_S, Int64Array, to_ns
+from sync.edges import Edge, find_edges
+
+_DETECTION_HZ = 2000.0
+"""Signals of more than twice this rate are averaged in blocks for detection, and refined at their full rate."""
+_TONE_S = 0.006
+"""Longest half period of a tone that counts as one burst with its neighbours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pulse:
+    """One excursion of a two-level signal.
+
+    Attributes:
+        onset_ns: When it left the resting level, at half height, on the signal's clock.
+        duration_ns: Until it came back, or until the data end, > 0.
+        height: Signed height over the resting level, in the signal's unit; always positive for bursts of a tone.
+    """
+
+    onset_ns: int
+    duration_ns: int
+    height: float
+
+
+def find_pulses(signal: Signal, column: str | None = None) -> list[Pulse]:
+    """Find the pulses of a two-level signal.
+
+    Steps are looked for as differences between the means of neighbouring stretches, at the shortest stretch for which
+    they stand out of noise and ripple, so that slow drift does not matter; each step must also stand out of the spread
+    around itself. Steps alternate (a Schmitt trigger on the jumps). The rarer of the two levels is the event, whatever
+    its sign. Onsets are the change point of the least squares step, interpolated between samples at half height. A
+    signal that swings symmetrically around a resting level is taken as bursts of a tone and its envelope is used.
+
+    A pulse that was on when the data began, or whose onset lies in a gap, has no known onset and is left out.
+
+    Args:
+        signal: Sampled voltage, light or sound; invalid samples are passed over.
+        column: Column to look at; by default the first one in which there are pulses.
+
+    Returns:
+        Pulses in order, onsets in ns on the signal's current clock; none for a flat signal or mere noise.
+
+    Raises:
+        MissingTrackError: there is no such column.
+    """
+    for name in signal.columns if column is None else (column,):
+        pulses = _pulses_of(signal, name)
+        if pulses:
+            return pulses
+    return []
+
+
+def _pulses_of(signal: Signal, column: str) -> list[Pulse]:
+    raw, mask = signal.column(column)
+    kept = np.flatnonzero(mask)
+    if len(kept) < 8:
+        return []
+    times = signal.times_of(kept)
+    x = raw[kept].astype(np.float64)
+    x -= np.median(x)
+    if not np.any(x):
+        return []
+    period = float(np.median(np.diff(times)))
+    blind = np.diff(times) > max(5 * period, 0.02 * NS_PER_S)
+    if _swings(x):
+        x = _envelope(x, period)
+    edges = _edges_of(x, blind, NS_PER_S / period)
+    if not edges:
+        return []
+    high = _time_high(edges, times)
+    rising = 1 if high <= 0.5 else -1
+    pulses = _pair(edges, times, x, rising, blind)
+    return pulses or _pair(edges, times, x, -rising, blind)
+
+
+def _swings(x: NDArray[np.float64]) -> bool:
+    """Whether x rests in the middle and swings to both sides: bursts of a tone rather than two levels."""
+    top, bottom = float(x.max()), float(-x.min())
+    if min(top, bottom) < 0.5 * max(top, bottom):
+        return False
+    return bool(np.mean(np.abs(x) < 0.25 * min(top, bottom)) > 0.5)
+
+
+def _envelope(x: NDArray[np.float64], period_ns: float) -> NDArray[np.float64]:
+    """The rectified signal with the hollows between the swings of a tone closed; edges stay where they were."""
+    from scipy.ndimage import grey_closing
+
+    size = max(1, round(_TONE_S * NS_PER_S / period_ns))
+    return np.asarray(grey_closing(np.abs(x), size=size), dtype=np.float64)
+
+
+def _edges_of(x: NDArray[np.float64], blind: NDArray[np.bool_], rate_hz: float) -> list[Edge]:
+    """Edges of x, positions in samples of x; signals of a high rate are searched in blocks first."""
+    block = int(rate_hz // _DETECTION_HZ)
+    if block < 2:
+        return find_edges(x, rate_hz, blind)
+    n = len(x) // block
+    coarse = x[: n * block].reshape(n, block).mean(axis=1)
+    holes = np.add.reduceat(blind[: (n - 1) * block], np.arange(0, (n - 1) * block, block)) > 0
+    found = find_edges(coarse, rate_hz / block, holes)
+    return [edge.refined(x, round((edge.position + 0.5) * block), 3 * block) for edge in found]
