@@ -109,3 +109,56 @@ def _edges_of(x: NDArray[np.float64], blind: NDArray[np.bool_], rate_hz: float) 
     holes = np.add.reduceat(blind[: (n - 1) * block], np.arange(0, (n - 1) * block, block)) > 0
     found = find_edges(coarse, rate_hz / block, holes)
     return [edge.refined(x, round((edge.position + 0.5) * block), 3 * block) for edge in found]
+
+
+def _time_high(edges: list[Edge], times: Int64Array) -> float:
+    """Share of the time in which the signal was at the upper of its levels, by its edges."""
+    moments = np.r_[0.0, [edge.position for edge in edges], len(times) - 1.0]
+    states = np.r_[edges[0].sign < 0, [edge.sign > 0 for edge in edges]].astype(bool)
+    spans = np.diff(_times_at(times, moments)).astype(np.float64)
+    return float(spans[states].sum() / max(1.0, spans.sum()))
+
+
+def _times_at(times: Int64Array, positions: NDArray[np.float64]) -> Int64Array:
+    """Times at fractional sample positions."""
+    at = np.clip(np.floor(positions).astype(np.int64), 0, len(times) - 2)
+    share = np.clip(positions - at, 0.0, 1.0)
+    return times[at] + np.rint(share * (times[at + 1] - times[at])).astype(np.int64)
+
+
+def _pair(
+    edges: list[Edge], times: Int64Array, x: NDArray[np.float64], rising: int, blind: NDArray[np.bool_]
+) -> list[Pulse]:
+    """Pulses between each edge of sign `rising` and the return to rest."""
+    spans: list[tuple[Edge, float]] = []
+    begun: Edge | None = None
+    for edge in edges:
+        if edge.sign == rising:
+            if begun is not None:
+                middle = (begun.before + begun.after) / 2
+                if (edge.before - middle) * rising >= 0:
+                    continue
+                spans.append((begun, _return(x, begun, edge.position)))
+            begun = edge
+        elif begun is not None:
+            spans.append((begun, edge.position))
+            begun = None
+    if begun is not None:
+        spans.append((begun, len(times) - 1.0))
+    spans = [(edge, end) for edge, end in spans if not edge.blind]
+    if not spans:
+        return []
+    onsets = _times_at(times, np.array([edge.position for edge, _ in spans]))
+    ends = _times_at(times, np.array([end for _, end in spans]))
+    return [
+        Pulse(int(onset), max(1, int(end - onset)), edge.height)
+        for (edge, _), onset, end in zip(spans, onsets, ends, strict=True)
+    ]
+
+
+def _return(x: NDArray[np.float64], begun: Edge, until: float) -> float:
+    """Where the signal fell back to rest too slowly for an edge, by least squares."""
+    from sync.edges import place
+
+    position, _ = place(x, begun.after, begun.before, int(begun.position) + 1, int(until))
+    return position

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,3 +21,26 @@ def data_dir() -> Path:
     if not path.is_dir():
         pytest.fail(f"TELLTALE_DATA names {path}, which is no folder")
     return path
+
+
+Run = subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="session")
+def telltale() -> Callable[..., Run]:
+    """Runs the `telltale` command in a process of its own; whatever happens, it must not end in a traceback."""
+
+    def run(*words: object) -> Run:
+        code = "from pipeline.cli import main; main()"
+        done = subprocess.run(
+            [sys.executable, "-c", code, *map(str, words)],
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=540,
+            stdin=subprocess.DEVNULL,
+        )
+        assert "Traceback" not in done.stdout + done.stderr, done.stderr
+        return done
+
+    return run

@@ -1,0 +1,177 @@
+"""Steps of a two-level signal: found by the difference of neighbouring means, placed by least squares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+_NOISE = 7.0
+"""A step must exceed this many standard deviations of the differences of means."""
+_CLEAR = 12.0
+"""The search for a longer stretch stops where the steps exceed this many standard deviations."""
+_SMALLEST = 0.4
+"""Steps below this share of the usual height are none."""
+_LONGEST_S = 0.2
+_MERGE_S = 0.05
+_PLATEAU_S = 0.03
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One step.
+
+    Attributes:
+        position: Where, in samples; 10.5 lies halfway between samples 10 and 11.
+        before: Level just before, in the signal's unit.
+        after: Level just after.
+        blind: The step lies in a gap of the data, so that its moment is not known.
+    """
+
+    position: float
+    before: float
+    after: float
+    blind: bool = False
+
+    @property
+    def sign(self) -> int:
+        """1 for a rise, -1 for a fall."""
+        return 1 if self.after > self.before else -1
+
+    @property
+    def height(self) -> float:
+        """Signed height."""
+        return self.after - self.before
+
+    def refined(self, x: Floats, centre: int, reach: int) -> Edge:
+        """The same step placed in `x`, within `reach` samples of sample `centre`."""
+        position, _ = place(x, self.before, self.after, centre - reach, centre + reach)
+        return replace(self, position=position)
+
+
+def place(x: Floats, before: float, after: float, low: int, high: int) -> tuple[float, int]:
+    """Position of the step between two levels by least squares over x[low:high], and the first sample after it.
+
+    Between the two samples around the change point the crossing of the half height is interpolated.
+    """
+    low, high = max(0, low), min(len(x), high)
+    side = (x[low:high] - (before + after) / 2) * (1 if after > before else -1)
+    change = low + int(np.argmin(np.r_[0.0, np.cumsum(side)]))
+    if not 0 < change < len(x):
+        return change - 0.5, change
+    left, right = x[change - 1], x[change]
+    share = ((before + after) / 2 - left) / (right - left) if right != left else 0.5
+    return change - 1 + float(np.clip(share, 0.0, 1.0)), change
+
+
+def find_edges(x: Floats, rate_hz: float, blind: Bools) -> list[Edge]:
+    """The steps of a signal with two levels, in order; none for a flat signal or noise.
+
+    Args:
+        x: Samples, shape (n,).
+        rate_hz: Samples per second.
+        blind: Shape (n - 1,): True where samples i and i + 1 lie on the two sides of a gap.
+    """
+    floor = _quantum_noise(x)
+    best: tuple[float, list[tuple[int, int]], int] | None = None
+    for length in _lengths(len(x), rate_hz):
+        score, regions = _regions(x, length, floor)
+        if regions and (best is None or score > best[0]):
+            best = (score, regions, length)
+        if best is not None and best[0] >= _CLEAR:
+            break
+    if best is None:
+        return []
+    _, regions, length = best
+    return _measure(x, _merge(regions, x, round(_MERGE_S * rate_hz)), length, rate_hz, blind)
+
+
+def _lengths(n: int, rate_hz: float) -> list[int]:
+    """Stretches to average over, in samples: doubling, and whole periods of mains hum; at least 20 must fit."""
+    doubling = [2**k for k in range(16)]
+    mains = [max(1, round(s * rate_hz)) for s in (1 / 60, 1 / 50, 0.1)]
+    return [m for m in sorted({*doubling, *mains}) if m == 1 or (m <= _LONGEST_S * rate_hz and m * 20 <= n)]
+
+
+def _quantum_noise(x: Floats) -> float:
+    """Standard deviation that the steps of the converter alone give; 0 for a signal of few values."""
+    values = np.unique(x)
+    return 0.3 * float(np.diff(values).min()) if len(values) > 8 else 0.0
+
+
+def _regions(x: Floats, length: int, floor: float) -> tuple[float, list[tuple[int, int]]]:
+    """Stretches of boundaries (first, last) in which a step lies, and their usual height over the noise."""
+    total = np.r_[0.0, np.cumsum(x)]
+    n = len(x)
+    at = np.arange(length, n - length + 1)
+    jump = (total[at + length] - 2 * total[at] + total[at - length]) / length
+    size = np.abs(jump)
+    thinned = size[:: max(1, len(size) // 200_000)]
+    noise = max(float(np.quantile(thinned, 0.25)) / 0.3186, floor / np.sqrt(length / 2))
+    threshold = _NOISE * noise * (1 + 4 / np.sqrt(n / length)) + 1e-9 * float(size.max())
+    sign = np.where(size > threshold, np.sign(jump), 0).astype(np.int8)
+    starts = np.flatnonzero((sign != 0) & (np.r_[0, sign[:-1]] != sign))
+    if not len(starts) or len(starts) > max(8, n // 4):
+        return 0.0, []
+    ends = np.flatnonzero((sign != 0) & (np.r_[sign[1:], 0] != sign))
+    peaks = np.maximum.reduceat(size, np.c_[starts, ends + 1].ravel()[: 2 * len(starts) - (ends[-1] + 1 == len(size))])
+    peaks = peaks[::2]
+    usual = _usual(peaks)
+    kept = peaks >= _SMALLEST * usual
+    if np.sum(~kept) > np.sum(kept):
+        return 0.0, []
+    regions = [(int(at[a]), int(at[b])) for a, b in zip(starts[kept], ends[kept], strict=True)]
+    return usual / max(noise, 1e-12 * usual), regions
+
+
+def _usual(peaks: Floats) -> float:
+    """Median height, weighted by its root so that many small steps and a few huge ones do not decide."""
+    ordered = np.sort(peaks)
+    weights = np.cumsum(np.sqrt(ordered))
+    return float(ordered[np.searchsorted(weights, weights[-1] / 2)])
+
+
+def _merge(regions: list[tuple[int, int]], x: Floats, reach: int) -> list[tuple[int, int]]:
+    """One region for a slow edge that was found in pieces: neighbours of the same direction, closer than `reach`."""
+    merged: list[tuple[int, int]] = []
+    signs: list[bool] = []
+    for first, last in regions:
+        rises = bool(x[min(len(x) - 1, last)] > x[max(0, first - 1)])
+        if merged and signs[-1] == rises and first - merged[-1][1] <= reach:
+            merged[-1] = (merged[-1][0], last)
+        else:
+            merged.append((first, last))
+            signs.append(rises)
+    return merged
+
+
+def _measure(x: Floats, regions: list[tuple[int, int]], length: int, rate_hz: float, blind: Bools) -> list[Edge]:
+    """Levels around each region and the exact place of its step; too small ones are dropped."""
+    plateau = max(2 * length, round(_PLATEAU_S * rate_hz), 3)
+    edges = []
+    for which, (first, last) in enumerate(regions):
+        # The window of the means makes a region wider than its edge by up to one length on each side.
+        start, stop = first - 1, last + 1
+        if last - first > length:
+            start, stop = first + length // 2 - 1, last - length // 2 + 1
+        before_from = regions[which - 1][1] - length // 2 if which else 0
+        after_to = regions[which + 1][0] + length // 2 if which + 1 < len(regions) else len(x)
+        before = x[max(before_from, start - plateau, 0) : max(start, before_from + 1, 1)]
+        after = x[min(stop, after_to - 1, len(x) - 1) : min(after_to, stop + plateau)]
+        if not len(before) or not len(after):
+            continue
+        low, high = float(np.median(before)), float(np.median(after))
+        if low == high:
+            continue
+        reach_low = max(before_from, first - length) if which else first - length
+        reach_high = min(after_to, last + length + 1)
+        position, change = place(x, low, high, reach_low, reach_high)
+        unseen = bool(0 < change < len(x) and blind[change - 1])
+        edges.append(Edge(position, low, high, unseen))
+    heights = np.array([abs(edge.height) for edge in edges])
+    usual = _usual(heights) if len(edges) else 0.0
+    return [edge for edge in edges if abs(edge.height) >= _SMALLEST * usual]
