@@ -9,7 +9,7 @@ import typer
 
 from data_schemas.errors import TelltaleError
 from pipeline import __version__
-from pipeline.cli import analyze, channels, clocks, session, simulation
+from pipeline.cli import analyze, channels, clocks, evaluate, session, simulation
 from pipeline.cli.terminal import say
 
 app = typer.Typer(
@@ -21,7 +21,7 @@ app = typer.Typer(
     help="From a lab recording session to one synchronised, fused timeline of concealed-emotion evidence.\n\n"
     "For consented research. Concealed emotion means that felt and shown emotion differ; it is not lying.",
 )
-for part in (simulation, session, clocks, analyze, channels):
+for part in (simulation, session, clocks, analyze, channels, evaluate):
     part.register(app)
 
 
