@@ -1,7 +1,7 @@
 """Where the time goes: CPU time of each step against the floor of third-party work in the same run, and peak memory.
 
-`python -m benchmarks.speed` simulates a session, analyses it, and measures bare decoding, bare face mesh and bare pose on
-the same files. It asserts nothing: machines differ. `--seconds N` sets the length of the session.
+`python -m benchmarks.speed` simulates a session, analyses it, and measures bare decoding, bare face mesh and bare pose
+on the same files. It asserts nothing: machines differ. `--seconds N` sets the length of the session.
 """
 
 from __future__ import annotations

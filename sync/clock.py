@@ -98,17 +98,28 @@ class ClockMap:
         return float(self._drift[which] * 1e6)
 
     def then(self, after: ClockMap) -> ClockMap:
-        """The map that applies self first and `after` second."""
-        cuts = self.inverse(after._starts[1:]) if len(after.segments) > 1 else np.zeros(0, np.int64)
+        """The map that applies self first and `after` second, exact to a few ns."""
+        cuts = self._first_reaching(after._starts[1:])
         starts = np.unique(np.r_[self._starts, cuts])
-        pieces = []
+        if len(cuts) and cuts[0] == starts[0]:
+            starts = np.r_[starts[0] - 1, starts]
+        pieces: list[Segment] = []
         for start in starts.tolist():
             here = max(0, int(np.searchsorted(self._starts, start, side="right")) - 1)
             middle = self(np.array([start]))
             there = max(0, int(np.searchsorted(after._starts, middle[0], side="right")) - 1)
             drift = (1 + self._drift[here]) * (1 + after._drift[there]) - 1
-            pieces.append(Segment(start, start, int(after(middle)[0]), float(drift)))
+            target = int(after(middle)[0])
+            if pieces:
+                target = max(target, int(ClockMap((pieces[-1],))(np.array([start - 1]))[0]) + 1)
+            pieces.append(Segment(start, start, target, float(drift)))
         return ClockMap(tuple(pieces))
+
+    def _first_reaching(self, targets: Int64Array) -> Int64Array:
+        """The first source times that are mapped to these target times or later."""
+        around = self.inverse(targets)[:, None] + np.arange(-4, 5)
+        reached = self(around.ravel()).reshape(around.shape) >= targets[:, None]
+        return around[np.arange(len(targets)), np.argmax(reached, axis=1)]
 
     def __repr__(self) -> str:
         parts = [

@@ -14,6 +14,10 @@ _NOISE = 7.0
 """A step must exceed this many standard deviations of the differences of means."""
 _CLEAR = 12.0
 """The search for a longer stretch stops where the steps exceed this many standard deviations."""
+_FEW, _CLEAR_OF_FEW = 6, 10.0
+"""Fewer edges than this must be clearer still: chance has many places to look like one pulse."""
+_TAIL = 5.0
+"""Differences from here on are counted: many of them below the steps mean heavy-tailed noise, not two levels."""
 _SMALLEST = 0.4
 """Steps below this share of the usual height are none."""
 _LONGEST_S = 0.2
@@ -68,17 +72,18 @@ def place(x: Floats, before: float, after: float, low: int, high: int) -> tuple[
     return change - 1 + float(np.clip(share, 0.0, 1.0)), change
 
 
-def find_edges(x: Floats, rate_hz: float, blind: Bools) -> list[Edge]:
+def find_edges(x: Floats, rate_hz: float, blind: Bools, shortest: int = 1) -> list[Edge]:
     """The steps of a signal with two levels, in order; none for a flat signal or noise.
 
     Args:
         x: Samples, shape (n,).
         rate_hz: Samples per second.
         blind: Shape (n - 1,): True where samples i and i + 1 lie on the two sides of a gap.
+        shortest: Least number of samples to average over; more than 1 where the noise is known to be correlated.
     """
     floor = _quantum_noise(x)
     best: tuple[float, list[tuple[int, int]], int] | None = None
-    for length in _lengths(len(x), rate_hz):
+    for length in _lengths(len(x), rate_hz, shortest):
         score, regions = _regions(x, length, floor)
         if regions and (best is None or score > best[0]):
             best = (score, regions, length)
@@ -87,14 +92,23 @@ def find_edges(x: Floats, rate_hz: float, blind: Bools) -> list[Edge]:
     if best is None:
         return []
     _, regions, length = best
-    return _measure(x, _merge(regions, x, round(_MERGE_S * rate_hz)), length, rate_hz, blind)
+    edges = _measure(x, _merge(regions, x, round(_MERGE_S * rate_hz)), length, rate_hz, blind)
+    return [] if _flickers(edges, len(x)) else edges
 
 
-def _lengths(n: int, rate_hz: float) -> list[int]:
+def _flickers(edges: list[Edge], n: int) -> bool:
+    """Whether the last bit of a converter flickers: excursions of one sample all the time."""
+    if len(edges) <= max(4, n / 100):
+        return False
+    return bool(np.mean(np.diff([edge.position for edge in edges]) < 1.5) > 0.3)
+
+
+def _lengths(n: int, rate_hz: float, shortest: int) -> list[int]:
     """Stretches to average over, in samples: doubling, and whole periods of mains hum; at least 20 must fit."""
     doubling = [2**k for k in range(16)]
     mains = [max(1, round(s * rate_hz)) for s in (1 / 60, 1 / 50, 0.1)]
-    return [m for m in sorted({*doubling, *mains}) if m == 1 or (m <= _LONGEST_S * rate_hz and m * 20 <= n)]
+    fitting = [m for m in sorted({*doubling, *mains}) if m <= _LONGEST_S * rate_hz and m * 20 <= n]
+    return [m for m in fitting if m >= shortest] if shortest > 1 else fitting or [1]
 
 
 def _quantum_noise(x: Floats) -> float:
@@ -112,7 +126,8 @@ def _regions(x: Floats, length: int, floor: float) -> tuple[float, list[tuple[in
     size = np.abs(jump)
     thinned = size[:: max(1, len(size) // 200_000)]
     noise = max(float(np.quantile(thinned, 0.25)) / 0.3186, floor / np.sqrt(length / 2))
-    threshold = _NOISE * noise * (1 + 4 / np.sqrt(n / length)) + 1e-9 * float(size.max())
+    unsure = (1 + 4 / np.sqrt(n / length)) * noise
+    threshold = _TAIL * unsure + 1e-9 * float(size.max())
     sign = np.where(size > threshold, np.sign(jump), 0).astype(np.int8)
     starts = np.flatnonzero((sign != 0) & (np.r_[0, sign[:-1]] != sign))
     if not len(starts) or len(starts) > max(8, n // 4):
@@ -120,9 +135,12 @@ def _regions(x: Floats, length: int, floor: float) -> tuple[float, list[tuple[in
     ends = np.flatnonzero((sign != 0) & (np.r_[sign[1:], 0] != sign))
     peaks = np.maximum.reduceat(size, np.c_[starts, ends + 1].ravel()[: 2 * len(starts) - (ends[-1] + 1 == len(size))])
     peaks = peaks[::2]
-    usual = _usual(peaks)
-    kept = peaks >= _SMALLEST * usual
-    if np.sum(~kept) > np.sum(kept):
+    loud = peaks >= _NOISE * unsure
+    if not loud.any():
+        return 0.0, []
+    usual = _usual(peaks[loud])
+    kept = loud & (peaks >= _SMALLEST * usual)
+    if np.sum(~kept) > 0.5 * np.sum(kept) or (np.sum(kept) < _FEW and usual < _CLEAR_OF_FEW * unsure):
         return 0.0, []
     regions = [(int(at[a]), int(at[b])) for a, b in zip(starts[kept], ends[kept], strict=True)]
     return usual / max(noise, 1e-12 * usual), regions

@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.stream import Signal
-from data_schemas.time import NS_PER_S, Int64Array, to_ns
-from sync.edges import Edge, find_edges
+from data_schemas.time import NS_PER_S, Int64Array
+from sync.edges import Edge, find_edges, place
 
 _DETECTION_HZ = 2000.0
 """Signals of more than twice this rate are averaged in blocks for detection, and refined at their full rate."""
 _TONE_S = 0.006
 """Longest half period of a tone that counts as one burst with its neighbours."""
+_SPIKE_S = 0.001
+"""A burst is longer than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ def _pulses_of(signal: Signal, column: str) -> list[Pulse]:
         return []
     period = float(np.median(np.diff(times)))
     blind = np.diff(times) > max(5 * period, 0.02 * NS_PER_S)
-    if _swings(x):
+    tone = _swings(x, period)
+    if tone:
         x = _envelope(x, period)
-    edges = _edges_of(x, blind, NS_PER_S / period)
+    edges = _edges_of(x, blind, NS_PER_S / period, 2 * _TONE_S if tone else 0.0)
     if not edges:
         return []
     high = _time_high(edges, times)
@@ -83,31 +86,33 @@ def _pulses_of(signal: Signal, column: str) -> list[Pulse]:
     return pulses or _pair(edges, times, x, -rising, blind)
 
 
-def _swings(x: NDArray[np.float64]) -> bool:
-    """Whether x rests in the middle and swings to both sides: bursts of a tone rather than two levels."""
-    top, bottom = float(x.max()), float(-x.min())
-    if min(top, bottom) < 0.5 * max(top, bottom):
+def _swings(x: NDArray[np.float64], period_ns: float) -> bool:
+    """Whether x rests in the middle and swings far to both sides: bursts of a tone, not two levels."""
+    if period_ns > _TONE_S / 6 * NS_PER_S:
         return False
-    return bool(np.mean(np.abs(x) < 0.25 * min(top, bottom)) > 0.5)
+    top, bottom = float(x.max()), float(-x.min())
+    noise = 1.4826 * float(np.median(np.abs(x)))
+    return min(top, bottom) > max(0.5 * max(top, bottom), 10 * noise)
 
 
 def _envelope(x: NDArray[np.float64], period_ns: float) -> NDArray[np.float64]:
-    """The rectified signal with the hollows between the swings of a tone closed; edges stay where they were."""
-    from scipy.ndimage import grey_closing
+    """The rectified signal with the hollows between the swings of a tone closed and lone spikes removed."""
+    from scipy.ndimage import grey_closing, grey_opening
 
-    size = max(1, round(_TONE_S * NS_PER_S / period_ns))
-    return np.asarray(grey_closing(np.abs(x), size=size), dtype=np.float64)
+    wide = max(3, round(_TONE_S * NS_PER_S / period_ns))
+    narrow = max(3, round(_SPIKE_S * NS_PER_S / period_ns))
+    return np.asarray(grey_opening(grey_closing(np.abs(x), size=wide), size=narrow), dtype=np.float64)
 
 
-def _edges_of(x: NDArray[np.float64], blind: NDArray[np.bool_], rate_hz: float) -> list[Edge]:
+def _edges_of(x: NDArray[np.float64], blind: NDArray[np.bool_], rate_hz: float, shortest_s: float) -> list[Edge]:
     """Edges of x, positions in samples of x; signals of a high rate are searched in blocks first."""
     block = int(rate_hz // _DETECTION_HZ)
     if block < 2:
-        return find_edges(x, rate_hz, blind)
+        return find_edges(x, rate_hz, blind, max(1, round(shortest_s * rate_hz)))
     n = len(x) // block
     coarse = x[: n * block].reshape(n, block).mean(axis=1)
     holes = np.add.reduceat(blind[: (n - 1) * block], np.arange(0, (n - 1) * block, block)) > 0
-    found = find_edges(coarse, rate_hz / block, holes)
+    found = find_edges(coarse, rate_hz / block, holes, max(1, round(shortest_s * rate_hz / block)))
     return [edge.refined(x, round((edge.position + 0.5) * block), 3 * block) for edge in found]
 
 
@@ -158,7 +163,5 @@ def _pair(
 
 def _return(x: NDArray[np.float64], begun: Edge, until: float) -> float:
     """Where the signal fell back to rest too slowly for an edge, by least squares."""
-    from sync.edges import place
-
     position, _ = place(x, begun.after, begun.before, int(begun.position) + 1, int(until))
     return position

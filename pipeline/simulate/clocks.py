@@ -89,7 +89,7 @@ def draw_clocks(seconds: float, seed: int, max_offset_s: float = 5.0) -> dict[st
     clocks = {}
     for device in DEVICES:
         drift = round(between(rng, -100, 100), 3)
-        early = between(rng, 0.5, min(max_offset_s, 4.0))
+        early = round(between(rng, 0.5, min(max_offset_s, 4.0)), 6)
         offset = round(between(rng, -max_offset_s, -0.5 if device == "physio" else late), 6)
         start = max(offset, -early) if device == "physio" else offset
         clocks[device] = DeviceClock(offset, drift, start, seconds + round(between(rng, 0.4, 1.5), 3))

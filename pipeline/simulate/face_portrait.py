@@ -155,7 +155,7 @@ def skin_mask(picture: Picture, mesh: FaceMesh) -> Mask:
         cv2.fillPoly(inside, [np.rint(mesh.points[list(outline)]).astype(np.int32)], 0)
     tone = cv2.cvtColor(cv2.GaussianBlur(picture, (0, 0), 0.02 * mesh.iod), cv2.COLOR_RGB2LAB).astype(np.float32)
     cheeks = np.array([tone[round(y), round(x)] for x, y in mesh.points[[50, 280, 205, 425, 118, 347]]])
-    away = np.linalg.norm((tone - cheeks.mean(axis=0)) / (60.0, 14.0, 14.0), axis=-1)
+    away = np.linalg.norm((tone - cheeks.mean(axis=0)) / (90.0, 20.0, 20.0), axis=-1)
     mask = (inside / 255.0) * np.clip(2 - away, 0, 1)
     return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.05 * mesh.iod)
 
@@ -167,7 +167,7 @@ def _sharpen(picture: Picture, scale: float) -> NDArray[np.float32]:
     real = picture.astype(np.float32)
     if scale <= 1:
         return real
-    return real + 0.6 * (real - cv2.GaussianBlur(real, (0, 0), 0.6 * scale))
+    return real + 0.3 * min(scale - 1, 2.0) * (real - cv2.GaussianBlur(real, (0, 0), 0.6 * scale))
 
 
 def _texture(skin: Mask, seed: int) -> Mask:

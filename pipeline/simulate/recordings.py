@@ -104,7 +104,7 @@ def film_face(
     width = round(FACE_WIDTH_PX * min(size[0] / FACE_PICTURE[0], size[1] / FACE_PICTURE[1]))
     motion = face_motion(script, heart, clock.to_session(device))
     frames = render_face(motion, photograph=script.person.photograph, size=size, face_width_px=width, seed=script.seed)
-    write_video(path, frames, device, hook=hook)
+    write_video(path, frames, device, hook=_named(hook, "face video"))
 
 
 def film_body(path: Path, script: Script, clock: DeviceClock, hook: Hook = silent) -> None:
@@ -114,4 +114,14 @@ def film_body(path: Path, script: Script, clock: DeviceClock, hook: Hook = silen
 
     device = clock.frames(BODY_HZ, generator(script.seed, "body camera"))
     motion = body_motion(script, clock.to_session(device))
-    write_video(path, render_body(motion, size=BODY_SIZE, seed=script.seed), device, hook=hook)
+    frames = render_body(motion, size=BODY_SIZE, seed=script.seed)
+    write_video(path, frames, device, hook=_named(hook, "body video"))
+
+
+def _named(hook: Hook, name: str) -> Hook:
+    """The same hook, but every step it is told of goes by this name."""
+
+    def report(step: str, completed: int, total: int | None) -> None:
+        hook(name, completed, total)
+
+    return report

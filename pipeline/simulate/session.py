@@ -50,9 +50,9 @@ def simulate_session(
         fidelity: "signal" (no videos, well under a second) or "rendered".
         name: Of the session in its manifest.
         fps: Nominal frame rate of the face camera, above 0.
-        size: Width and height of its picture, px, even numbers.
+        size: Width and height of its picture, px, multiples of 4.
         max_offset_s: Greatest offset of a device's clock, >= 0.5.
-        hook: Progress reports, step "simulate", then one per video.
+        hook: Progress reports: steps "simulate", "face video" and "body video".
 
     Raises:
         InvalidValueError: an argument out of its range, or a folder that holds something.

@@ -1,0 +1,177 @@
+"""One pass over a body video: joints at a set rate, pixel motion in between, nothing else kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import InvalidValueError, UnreadableFileError
+from data_schemas.hook import Hook, silent
+from data_schemas.stream import Video
+from data_schemas.time import to_ns
+from modalities.body.pixels import PixelMotion
+from modalities.body.pose import is_upright_body, tracking
+from modalities.body.skeleton import JOINTS, VISIBLE, BoolArray, FloatArray, Skeleton
+
+PIXEL_HZ = 30.0
+"""Greatest rate at which pictures are compared."""
+EARLY = 0.25
+"""A picture is taken when it comes at most this share of a period before it is due."""
+
+
+@dataclass(frozen=True)
+class BodySettings:
+    """The body encoder's settings.
+
+    Attributes:
+        pose_hz: Rate of the pose, 2..60 Hz; a video with fewer frames gives all of them.
+        max_side_px: Longer side of the picture that the pose sees, 160..4096 px; larger frames are scaled down.
+
+    Raises:
+        InvalidValueError: a value is out of its range.
+    """
+
+    pose_hz: float = 10.0
+    max_side_px: int = 640
+
+    def __post_init__(self) -> None:
+        for name, low, high in (("pose_hz", 2, 60), ("max_side_px", 160, 4096)):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+                raise InvalidValueError(f"body setting {name} is out of range", got=value, expected=f"{low} to {high}")
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> BodySettings:
+        """Settings from the user's configuration.
+
+        Raises:
+            InvalidValueError: an unknown name, or a value out of range.
+        """
+        unknown = sorted(set(settings) - set(cls.__dataclass_fields__))
+        if unknown:
+            raise InvalidValueError(
+                "unknown body settings", got=", ".join(unknown), expected=", ".join(cls.__dataclass_fields__)
+            )
+        return cls(**settings)
+
+
+@dataclass(frozen=True, eq=False)
+class Observation:
+    """What is kept of a video.
+
+    Attributes:
+        skeleton: Joints at the n processed frames.
+        pixel_motion: Grey levels per second, (n,).
+        pixel_valid: bool (n,).
+        frames: Number of frames that were read.
+        rejected: Processed frames whose pose cannot be a sitting or standing person.
+        broken: Why reading stopped before the end, None where it did not.
+    """
+
+    skeleton: Skeleton
+    pixel_motion: FloatArray
+    pixel_valid: BoolArray
+    frames: int
+    rejected: int
+    broken: str | None
+
+
+class Timer:
+    """Says when a picture is due, by its time and never by its number."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self._period_ns = to_ns(1 / rate_hz)
+        self._due_ns: int | None = None
+
+    def is_due(self, t_ns: int) -> bool:
+        """Whether the picture of this time is to be taken; the mean rate is kept, whatever the distances."""
+        if self._due_ns is None:
+            self._due_ns = t_ns
+        if t_ns < self._due_ns - EARLY * self._period_ns:
+            return False
+        self._due_ns += self._period_ns
+        if self._due_ns <= t_ns:
+            self._due_ns = t_ns + self._period_ns
+        return True
+
+
+def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str = "body") -> Observation:
+    """Read a video once and keep joints and pixel motion.
+
+    Raises:
+        UnreadableFileError: the file broke before a single frame was read.
+    """
+    pose_timer, pixel_timer, pixels = Timer(settings.pose_hz), Timer(PIXEL_HZ), PixelMotion()
+    times: list[int] = []
+    found: list[tuple[FloatArray, FloatArray] | None] = []
+    motion: list[float | None] = []
+    frames, rejected, broken = 0, 0, None
+    width, height = video.width, video.height
+    total = video.axis.n
+    with tracking() as tracker:
+        try:
+            for frame in video.frames():
+                frames += 1
+                take_pose = pose_timer.is_due(frame.t_ns)
+                if not (pixel_timer.is_due(frame.t_ns) or take_pose):
+                    continue
+                height, width = frame.image.shape[:2]
+                picture = as_picture(frame.image, settings.max_side_px)
+                pixels.add(picture, frame.t_ns)
+                if not take_pose:
+                    continue
+                pose = tracker.find(picture)
+                if pose is not None and not is_upright_body(pose[0] * (width, height), pose[1]):
+                    pose, rejected = None, rejected + 1
+                times.append(frame.t_ns)
+                found.append(pose)
+                rate = pixels.collect()
+                motion.append(None if pose is None else rate)
+                pixels.follow(*(None, None) if pose is None else (pose[0], pose[1] >= VISIBLE))
+                hook(step, frames, total)
+        except UnreadableFileError as error:
+            if not times:
+                raise
+            broken = str(error)
+    hook(step, frames, frames)
+    return Observation(
+        _skeleton_of(times, found, width, height),
+        np.array([value or 0.0 for value in motion], dtype=np.float64),
+        np.array([value is not None for value in motion], dtype=bool),
+        frames,
+        rejected,
+        broken,
+    )
+
+
+def as_picture(image: NDArray[np.generic], max_side_px: int) -> NDArray[np.uint8]:
+    """Any frame as uint8 RGB (h, w, 3) of at most `max_side_px`: grey is repeated, 16 bit stretched to its range."""
+    import cv2
+
+    picture: NDArray[Any] = image
+    scale = max_side_px / max(picture.shape[:2])
+    if scale < 1:
+        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
+        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+    if picture.dtype != np.uint8:
+        top = max(1.0, float(np.percentile(picture, 99.5)))
+        picture = np.clip(picture.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
+    if picture.ndim == 2:
+        picture = np.repeat(picture[:, :, None], 3, axis=2)
+    return np.ascontiguousarray(picture)
+
+
+def _skeleton_of(
+    times: list[int], found: list[tuple[FloatArray, FloatArray] | None], width: int, height: int
+) -> Skeleton:
+    n = len(times)
+    points, visibility = np.zeros((n, len(JOINTS), 2)), np.zeros((n, len(JOINTS)))
+    for at, pose in enumerate(found):
+        if pose is not None:
+            points[at], visibility[at] = pose[0] * (width, height), pose[1]
+    mask = np.array([pose is not None for pose in found], dtype=bool)
+    return Skeleton(np.array(times, dtype=np.int64), points, visibility, mask, width, height)

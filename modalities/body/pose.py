@@ -1,0 +1,101 @@
+"""MediaPipe Pose, loaded once per process, and the check that what it found can be a body."""
+
+from __future__ import annotations
+
+import os
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities.body.skeleton import HIPS, SHOULDERS, VISIBLE, FloatArray
+
+MAX_TILT_DEG = 75.0
+"""Greatest angle against the vertical of neck and trunk of a person who sits or stands."""
+
+_in_use = threading.Lock()
+
+
+class PoseTracker:
+    """Joints of the most prominent person, frame after frame. Get it from `tracking`.
+
+    MediaPipe's own smoothing is off: it takes every video for 30 frames per second.
+    """
+
+    def __init__(self) -> None:
+        os.environ.setdefault("GLOG_minloglevel", "2")
+        warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
+        from mediapipe.python.solutions.pose import Pose
+
+        self._pose: Any = Pose(
+            static_image_mode=False,
+            model_complexity=1,
+            smooth_landmarks=False,
+            enable_segmentation=False,
+            min_detection_confidence=0.5,
+            min_tracking_confidence=0.5,
+        )
+
+    def restart(self) -> None:
+        """Forget the person that was followed; the model stays loaded."""
+        self._pose.reset()
+
+    def find(self, picture: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray] | None:
+        """Joints in the next picture of the video.
+
+        Args:
+            picture: uint8 (h, w, 3), RGB.
+
+        Returns:
+            Points (33, 2) as shares of width and height and visibility (33,) in 0..1; None where no body was found.
+        """
+        landmarks = self._pose.process(picture).pose_landmarks
+        if landmarks is None:
+            return None
+        rows = np.array([(mark.x, mark.y, mark.visibility) for mark in landmarks.landmark], dtype=np.float64)
+        return rows[:, :2], rows[:, 2]
+
+
+@lru_cache(maxsize=1)
+def load_tracker() -> PoseTracker:
+    """The one tracker of this process."""
+    return PoseTracker()
+
+
+@contextmanager
+def tracking() -> Iterator[PoseTracker]:
+    """The tracker for one video; a second video of the same process waits until the first is done."""
+    with _in_use:
+        tracker = load_tracker()
+        tracker.restart()
+        yield tracker
+
+
+def is_upright_body(points: FloatArray, visibility: FloatArray) -> bool:
+    """Whether joints can be those of a sitting or standing person.
+
+    MediaPipe Pose finds lying "bodies" with full visibility in lettering and furniture, so a body counts only when
+    the nose is above the shoulders and these above the hips (where hips are seen), at most `MAX_TILT_DEG` off the
+    vertical, and the nose and a shoulder have been seen.
+
+    Args:
+        points: (33, 2) in px, y down.
+        visibility: (33,), 0..1.
+    """
+    if visibility[SHOULDERS].max() < VISIBLE or visibility[0] < VISIBLE:
+        return False
+    shoulders, hips = points[SHOULDERS].mean(axis=0), points[HIPS].mean(axis=0)
+    upright = _is_above(points[0], shoulders)
+    if visibility[HIPS].min() >= VISIBLE:
+        upright = upright and _is_above(shoulders, hips)
+    return upright
+
+
+def _is_above(upper: FloatArray, lower: FloatArray) -> bool:
+    across, down = upper - lower
+    return bool(np.degrees(np.arctan2(abs(across), -down)) <= MAX_TILT_DEG)

@@ -1,0 +1,237 @@
+"""A photographed face that moves as a script says: action units, blinks, speech, head, pulse and light."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import lru_cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import InvalidValueError
+from pipeline.simulate.chance import generator
+from pipeline.simulate.face_fields import STEP, FaceFields, Field, Pose, lid_moves
+from pipeline.simulate.face_lids import Lids
+from pipeline.simulate.face_mouth import Mouth
+from pipeline.simulate.face_portrait import MARGIN_PX, Portrait, prepare_portrait
+from pipeline.simulate.mesh import Picture, Pixels
+from pipeline.simulate.motion import ACTION_UNITS, FaceMotion
+
+PULSE_GAIN = 0.006 * np.array([0.33, 0.77, 0.53]) / 0.77
+"""Relative change of R, G and B of skin per unit of pulse; ratios after de Haan & Jeanne (2013)."""
+NOISE_SIGMA = 1.0
+"""Standard deviation of the sensor noise, grey levels."""
+Box = tuple[slice, slice]
+Patch = tuple[Box, Field, Callable[[Picture, Field], Picture]]
+"""A part of the frame, how much of it is to be covered, and what covers it."""
+_ROUNDS = 7
+"""Fixed-point rounds that invert a displacement; each divides the error by about three."""
+
+
+def render_face(
+    motion: FaceMotion,
+    *,
+    photograph: str = "astronaut",
+    size: tuple[int, int] = (640, 480),
+    face_width_px: int = 300,
+    seed: int = 0,
+) -> Iterator[Picture]:
+    """Draw a face frame by frame.
+
+    Landmarks move by exactly what `action_units` says times the intensity, in the face's axes; the head's movement is applied
+    after that. The background stands still.
+
+    Args:
+        motion: What the face does, one value per frame.
+        photograph: "astronaut" or "hopper".
+        size: Width and height of the frames, multiples of 4.
+        face_width_px: Width of the face at rest.
+        seed: Of skin texture and sensor noise, >= 0.
+
+    Yields:
+        RGB frames, uint8 (height, width, 3).
+
+    Raises:
+        InvalidValueError: unknown photograph, a size that is no multiple of 4, a face that does not fit.
+        NothingUsableError: no face was found in the photograph.
+    """
+    if min(size) < 64 or any(n % STEP for n in size):
+        raise InvalidValueError("a frame size must be a multiple of 4", got=size, expected="at least 64 each way")
+    puppet = _puppet(photograph, (int(size[0]), int(size[1])), float(face_width_px), int(seed))
+    return puppet.frames(motion, seed)
+
+
+@lru_cache(maxsize=2)
+def _puppet(photograph: str, size: tuple[int, int], face_width_px: float, seed: int) -> Puppet:
+    return Puppet(prepare_portrait(photograph, size, face_width_px, seed))
+
+
+class Puppet:
+    """One photograph with everything computed that does not change from frame to frame.
+
+    Args:
+        portrait: Its frame's width and height are multiples of 4.
+    """
+
+    def __init__(self, portrait: Portrait) -> None:
+        self.portrait = portrait
+        self.size = size = (portrait.background.shape[1], portrait.background.shape[0])
+        canvas = (size[0] + 2 * MARGIN_PX, size[1] + 2 * MARGIN_PX)
+        mesh = portrait.mesh
+        self.fields = FaceFields(mesh, canvas)
+        self.lids = tuple(Lids(mesh, side) for side in ("right", "left"))
+        self.mouth = Mouth(mesh, canvas[0])
+        x, y = np.meshgrid(np.arange(size[0], dtype=np.float32), np.arange(size[1], dtype=np.float32))
+        self._frame = np.stack([x, y], axis=-1) + np.float32(MARGIN_PX)
+        tones = [self.portrait.person[round(v), round(u), :3] for u, v in mesh.points[[230, 450, 118, 347]]]
+        self._lid_colour = 0.92 * np.median(tones, axis=0).astype(np.float32)
+        self._texture = fine_texture(self.portrait.person)
+
+    def frames(self, motion: FaceMotion, seed: int) -> Iterator[Picture]:
+        """RGB frames, uint8 (height, width, 3)."""
+        noise = SensorNoise(self.size, seed)
+        for i in range(len(motion.times_s)):
+            picture = self.draw(motion, i)
+            yield noise.expose(picture)
+
+    def draw(self, motion: FaceMotion, i: int) -> Field:
+        """Frame `i` before the sensor: RGB, float32 (height, width, 3)."""
+        aus = {au: float(curve[i]) for au, curve in motion.aus.items()}
+        speech, blink = float(_at(motion.mouth_open, i)), float(_at(motion.blink, i))
+        intensities = np.array([*(aus.get(au, 0.0) for au in ACTION_UNITS), speech])
+        shift = _at(motion.shift_px, i)
+        pose = Pose(
+            float(_at(motion.yaw_deg, i)), float(_at(motion.pitch_deg, i)), float(_at(motion.roll_deg, i)),
+            (float(shift[0]), float(shift[1])),
+        )  # fmt: skip
+        above, below = self.fields.total(intensities, pose)
+        back_above, back_below = self._invert(above), self._invert(below)
+        place = self._spread(np.where(self._is_below(back_below), back_below, back_above))
+        mouth = self._open_mouth(place, back_above, back_below, above, below)
+        patches = mouth + self._move_lids(place, above, blink, lid_moves(aus))
+        return self._compose(place, patches, back_above, float(_at(motion.skin_pulse, i)), float(_at(motion.light, i)))
+
+    def _invert(self, forward: Field) -> Field:
+        """Backward displacement of every node: where on the canvas its content comes from, minus the node."""
+        import cv2
+
+        grid = self.fields.grid
+        back = -forward
+        for _ in range(_ROUNDS):
+            place = (grid + back + 0.5) / STEP - 0.5
+            back = -cv2.remap(forward, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return back
+
+    def _is_below(self, back: Field) -> NDArray[np.bool_]:
+        return (self.mouth.below(self.fields.grid + back) > 0)[..., None]
+
+    def _spread(self, coarse: Field, box: Box | None = None) -> Field:
+        """Places on the canvas for every pixel of the frame, or of a box of it, from the coarse grid."""
+        import cv2
+
+        rim = MARGIN_PX // STEP
+        if box is None:
+            box = (slice(0, self.size[1]), slice(0, self.size[0]))
+        rows, columns = ((max(s.start // STEP - 1, -rim), -(-s.stop // STEP) + 1) for s in box)
+        part = coarse[rows[0] + rim : rows[1] + rim, columns[0] + rim : columns[1] + rim]
+        fine = cv2.resize(part, (part.shape[1] * STEP, part.shape[0] * STEP), interpolation=cv2.INTER_LINEAR)
+        top, left = box[0].start - rows[0] * STEP, box[1].start - columns[0] * STEP
+        height, width = box[0].stop - box[0].start, box[1].stop - box[1].start
+        return self._frame[box] + fine[top : top + height, left : left + width]
+
+    def _box(self, corners: Pixels, field: Field, rim_px: float) -> Box | None:
+        """The part of the frame that a stretch of the photograph has moved to, or None where that is out of view."""
+        nodes = np.clip(np.rint(corners / STEP).astype(int), 0, np.array(field.shape[1::-1]) - 1)
+        moved = corners + field[nodes[:, 1], nodes[:, 0]] - MARGIN_PX
+        low = np.maximum(np.floor(moved.min(axis=0) - rim_px), 0).astype(int)
+        high = np.minimum(np.ceil(moved.max(axis=0) + rim_px), self.size).astype(int)
+        return (slice(low[1], high[1]), slice(low[0], high[0])) if np.all(high - low > 1) else None
+
+    def _open_mouth(
+        self, place: Field, back_above: Field, back_below: Field, above: Field, below: Field
+    ) -> list[Patch]:
+        """Correct `place` around the lips; the box of the frame that was corrected and the share of the mouth's inside."""
+        mesh = self.portrait.mesh
+        lips = mesh.points[[61, 291, 0, 17]]
+        if np.array_equal(above, below):
+            return []
+        box = self._box(np.vstack([lips, lips]), np.maximum(above, below), 0.12 * mesh.iod)
+        if box is None:
+            return []
+        place[box], inside = self.mouth.choose(self._spread(back_above, box), self._spread(back_below, box))
+        return [(box, inside, self.mouth.paint)]
+
+    def _move_lids(self, place: Field, field: Field, blink: float, lifts: dict[str, float]) -> list[Patch]:
+        """Send `place` through the lids of both eyes; the boxes of the frame with what the lids newly cover."""
+        iod = self.portrait.mesh.iod
+        patches: list[Patch] = []
+        for lids in self.lids:
+            down, up = lids.edges(blink, lifts["lid_upper"] * iod, lifts["lid_lower"] * iod)
+            x0, y0, x1, y1 = lids.box
+            box = self._box(np.array([(x0, y0), (x1, y0), (x0, y1), (x1, y1)]), field, 0.08 * iod)
+            if box is None or not (down or up):
+                continue
+            part = place[box]
+            part[..., 1], covered = lids.follow(part[..., 0], part[..., 1], down, up)
+            if down > 0:
+                patches.append((box, covered, partial(lids.paint, colour=self._lid_colour)))
+        return patches
+
+    def _compose(
+        self, place: Field, patches: list[Patch], back: Field, pulse: float, light: float
+    ) -> Field:
+        """Person before background, with the inside of the mouth, the pulse of the skin and the light."""
+        import cv2
+
+        layers = cv2.remap(self._texture, 2 * place + np.float32(0.5), None, cv2.INTER_LINEAR)
+        person, hole = cv2.cvtColor(layers, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layers, 3)
+        for box, share, paint in patches:
+            person[box] = paint(person[box], share)
+        behind = cv2.multiply(self.portrait.background, cv2.cvtColor(hole, cv2.COLOR_GRAY2RGB), scale=1 / 255)
+        if pulse:
+            skin = cv2.remap(self.portrait.skin, self.fields.grid + back, None, cv2.INTER_LINEAR)
+            rim = MARGIN_PX // STEP
+            coarse = light + (light * pulse * PULSE_GAIN).astype(np.float32) * skin[rim:-rim, rim:-rim, None]
+            gain = cv2.resize(coarse.astype(np.float32), self.size, interpolation=cv2.INTER_LINEAR)
+            return cv2.multiply(cv2.add(person, behind), gain, dtype=cv2.CV_32F)
+        return cv2.add(person, behind) * np.float32(light)
+
+
+def fine_texture(person: Picture) -> Picture:
+    """A cut-out person at twice the size, colours multiplied by opacity and opacity turned into its complement.
+
+    Linear look-up in a picture of twice the size is as sharp as cubic look-up in the picture, and much faster.
+    """
+    import cv2
+
+    large = cv2.resize(person, None, fx=2, fy=2, interpolation=cv2.INTER_CUBIC).astype(np.float32)
+    large[..., :3] *= large[..., 3:] / 255
+    large[..., 3] = 255 - large[..., 3]
+    return np.rint(large).astype(np.uint8)
+
+
+def _at(curve: NDArray[np.float64] | None, i: int) -> NDArray[np.float64]:
+    """Value `i` of a curve; curves that a motion leaves out are filled in by its constructor."""
+    return np.zeros(2) if curve is None else curve[i]
+
+
+class SensorNoise:
+    """Random noise of a camera: every frame takes a random piece of a larger random field.
+
+    Args:
+        size: Width and height of the frames.
+        seed: Of the noise.
+    """
+
+    def __init__(self, size: tuple[int, int], seed: int) -> None:
+        self._rng = generator(seed, "sensor noise")
+        self._size = size
+        shape = (size[1] + 255, size[0] + 255, 3)
+        self._field = np.float32(NOISE_SIGMA) * self._rng.standard_normal(shape, dtype=np.float32)
+
+    def expose(self, picture: Field) -> Picture:
+        """Add noise to a float picture and round it to uint8."""
+        import cv2
+
+        y, x = self._rng.integers(256, size=2).tolist()
+        return cv2.add(picture, self._field[y : y + self._size[1], x : x + self._size[0]], dtype=cv2.CV_8U)

@@ -1,0 +1,170 @@
+"""How the points of a photograph move: action units, then the turn of the head, as forward displacements on a coarse grid.
+
+The line between the lips is a cut: what lies above it and what lies below it have fields of their own, so that lips can part
+and press together without smearing into each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.simulate.action_units import ABOVE, BELOW, LIDS, POINTS, ROWS, find_row
+from pipeline.simulate.mesh import FaceMesh, Pixels, displacement_field
+from pipeline.simulate.motion import ACTION_UNITS
+
+STEP = 4
+"""Pixels between nodes of the coarse grid; the finest structure of a field is ten times as wide."""
+SPEECH: Mapping[str, float] = {"au26": 0.8, "au25": 0.5}
+"""The jaw opening of speech, as a mixture of action units."""
+EARS = (234, 454)
+Field = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Turn, tilt and place of the head in one frame; see `FaceMotion` for the directions."""
+
+    yaw_deg: float = 0.0
+    pitch_deg: float = 0.0
+    roll_deg: float = 0.0
+    shift_px: tuple[float, float] = (0.0, 0.0)
+
+    def rotation(self) -> Pixels:
+        """Rotation of (x right, y down, z towards the camera), shape (3, 3): yaw, then pitch, then roll."""
+        yaw, pitch, roll = np.radians([self.yaw_deg, self.pitch_deg, self.roll_deg])
+        turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
+        tilt = np.array([[1, 0, 0], [0, np.cos(pitch), -np.sin(pitch)], [0, np.sin(pitch), np.cos(pitch)]])
+        lean = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
+        return lean @ tilt @ turn
+
+
+class FaceFields:
+    """All fields of one face, computed once.
+
+    Args:
+        mesh: Landmarks on the canvas.
+        canvas: Width and height of the canvas in pixels, multiples of `STEP`.
+    """
+
+    def __init__(self, mesh: FaceMesh, canvas: tuple[int, int]) -> None:
+        self.mesh = mesh
+        nodes = [(np.arange(n // STEP, dtype=np.float32) + 0.5) * STEP - 0.5 for n in canvas]
+        self.grid: Field = np.stack(np.meshgrid(*nodes), axis=-1)
+        fields = {au: unit_fields(mesh, au, self.grid) for au in ACTION_UNITS}
+        mixture = [sum(share * fields[au][part] for au, share in SPEECH.items()) for part in (0, 1)]
+        self.names = (*ACTION_UNITS, "speech")
+        self._stack = np.stack([np.stack(pair) for pair in (*fields.values(), mixture)]).astype(np.float32)
+        self.depth = depth_field(mesh, self.grid)
+        self.weight = head_weight(mesh, self.grid)
+        self.pivot = np.array([*mesh.points[list(EARS)].mean(axis=0), mesh.depth[list(EARS)].mean()])
+
+    def total(self, intensities: NDArray[np.float64], pose: Pose) -> tuple[Field, Field]:
+        """Forward displacement of every node, above and below the line between the lips.
+
+        Args:
+            intensities: One per entry of `names`.
+            pose: Of the head.
+
+        Returns:
+            Two float32 arrays (rows, columns, 2), pixels.
+        """
+        used = np.flatnonzero(intensities)
+        faces = np.tensordot(intensities[used].astype(np.float32), self._stack[used], axes=1)
+        return self._posed(faces[0], pose), self._posed(faces[1], pose)
+
+    def _posed(self, face: Field, pose: Pose) -> Field:
+        """Displacement by the face's own movement and then by the head's."""
+        turn = pose.rotation().astype(np.float32)
+        x, y = (self.grid + face - self.pivot[:2].astype(np.float32)).transpose(2, 0, 1)
+        z = self.depth
+        out = np.empty_like(face)
+        for axis, value in enumerate((x, y)):
+            turned = turn[axis, 0] * x + turn[axis, 1] * y + turn[axis, 2] * z + np.float32(pose.shift_px[axis])
+            out[..., axis] = face[..., axis] + self.weight * (turned - value)
+        return out
+
+
+def unit_fields(mesh: FaceMesh, au: str, at: Pixels | Field) -> tuple[Field, Field]:
+    """Displacement by one action unit at intensity 1, for tissue above and for tissue below the line between the lips.
+
+    Args:
+        mesh: The face.
+        au: Name with or without a side.
+        at: Positions (..., 2), pixels.
+
+    Returns:
+        Two float32 arrays (..., 2), pixels. Movements of the lids are not part of it (see `face_lids`).
+    """
+    row, side = find_row(au)
+    moves = landmark_moves(mesh, au)
+    above = {mark: moves[mark] for mark in moves if mark not in _marks(BELOW)}
+    below = {mark: moves[mark] for mark in moves if mark not in _marks(ABOVE)}
+    reach = row.reach * mesh.iod
+    first = displacement_field(mesh, above, reach, at) if _any(above) else np.zeros(at.shape, np.float32)
+    if above.keys() == below.keys():
+        return first, first
+    return first, displacement_field(mesh, below, reach, at) if _any(below) else np.zeros(at.shape, np.float32)
+
+
+def landmark_moves(mesh: FaceMesh, au: str) -> dict[int, Pixels]:
+    """Planted displacement (x, y) in pixels at intensity 1 by landmark; zero for those that are held.
+
+    Lids are left out: they slide over the eyeball (see `face_lids`).
+    """
+    row, side = find_row(au)
+    out: dict[int, Pixels] = {}
+    held = [point for point in row.holds if point not in row.moves]
+    for point, (outwards, upwards) in [*row.moves.items(), *((point, (0.0, 0.0)) for point in held)]:
+        if point in LIDS and point in row.moves:
+            continue
+        for which, marks in zip(("right", "left"), POINTS[point], strict=True):
+            active = side in ("both", which) or POINTS[point][0] == POINTS[point][1]
+            sign = 1.0 if which == "left" else -1.0
+            step = mesh.iod * (sign * outwards * mesh.across + upwards * mesh.upwards)
+            out.update({mark: step if active else np.zeros(2) for mark in marks})
+    return out
+
+
+def _marks(points: frozenset[str]) -> set[int]:
+    return {mark for point in points for marks in POINTS[point] for mark in marks}
+
+
+def _any(moves: Mapping[int, Pixels]) -> bool:
+    return any(np.any(step) for step in moves.values())
+
+
+def depth_field(mesh: FaceMesh, grid: Field) -> Field:
+    """Pixels towards the camera, relative to the ears, at every node; beside the face as at its outline."""
+    import cv2
+    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+
+    depth = mesh.depth - mesh.depth[list(EARS)].mean()
+    inside = LinearNDInterpolator(mesh.points, depth)(grid[..., 0], grid[..., 1])
+    beside = NearestNDInterpolator(mesh.points, depth)(grid[..., 0], grid[..., 1])
+    filled = np.where(np.isfinite(inside), inside, beside).astype(np.float32)
+    fine, wide = (cv2.GaussianBlur(filled, (0, 0), share * mesh.iod / STEP) for share in (0.04, 0.25))
+    within = cv2.GaussianBlur(np.isfinite(inside).astype(np.float32), (0, 0), 0.08 * mesh.iod / STEP)
+    return wide + np.clip(2 * within - 0.8, 0, 1) * (fine - wide)
+
+
+def head_weight(mesh: FaceMesh, grid: Field) -> Field:
+    """1 for the head, falling smoothly to 0 for the shoulders over the length of the neck."""
+    chin = mesh.points[152]
+    below = -((grid - chin.astype(np.float32)) @ mesh.upwards.astype(np.float32)) / mesh.iod
+    ramp = np.clip((below + 0.1) / 1.2, 0, 1)
+    return (1 - ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
+
+
+def lid_moves(intensities: Mapping[str, float]) -> dict[str, float]:
+    """Upward displacement of "lid_upper" and "lid_lower" in IOD by the action units that move lids."""
+    out = dict.fromkeys(LIDS, 0.0)
+    for au, intensity in intensities.items():
+        row = ROWS[au.partition("_")[0]]
+        for lid in LIDS:
+            if lid in row.moves:
+                out[lid] += intensity * row.moves[lid][1]
+    return out

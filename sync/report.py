@@ -1,0 +1,158 @@
+"""The clock report: how each stream came to the session clock, how well, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import reduce
+from typing import Literal
+
+from data_schemas.intervals import Interval, IntervalSet
+from data_schemas.result import StreamSync, SyncReport
+from data_schemas.stream import Marks, Stream
+from data_schemas.time import to_s
+from sync.clock import ClockMap
+from sync.match import Match
+
+Method = Literal["reference", "offset", "markers", "lsl", "assumed"]
+Verdict = Literal["pass", "warn", "fail"]
+
+FEW_PAIRS = 3
+LARGE_RESIDUAL_MS = 20.0
+LOW_COVERAGE = 0.5
+LOW_SHARE = 0.5
+NO_DATA, NO_EVENTS = "no data", "no events"
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How one clock came to the session clock.
+
+    Attributes:
+        map: From its times to session times.
+        method: How that was found.
+        match: The matched events, where there are any.
+        failure: What went wrong, with the mend; "" if nothing did.
+        doubts: What makes it less than sure.
+        tolerance_ms: Largest RMS residual that the manifest allows.
+    """
+
+    map: ClockMap
+    method: Method
+    match: Match | None = None
+    failure: str = ""
+    doubts: tuple[str, ...] = ()
+    tolerance_ms: float | None = None
+
+    @property
+    def residual_ms(self) -> float | None:
+        """RMS of the residuals of the matched events, milliseconds."""
+        return None if self.match is None else self.match.rms_s * 1e3
+
+
+def doubts_about(match: Match) -> tuple[str, ...]:
+    """What makes a match less than sure, in words."""
+    found = []
+    k = len(match.pairs)
+    if k < FEW_PAIRS:
+        found.append(f"only {k} matched event{'s' if k > 1 else ''}")
+    if match.ambiguous and match.runner_up_s is not None:
+        found.append(f"ambiguous: an offset of {match.runner_up_s:.3f} s fits as well as {match.offset_s:.3f} s")
+    if k < LOW_SHARE * (k + min(match.unmatched_own, match.unmatched_other)):
+        found.append(f"only {k} events matched, {match.unmatched_own} and {match.unmatched_other} did not")
+    if match.rms_s * 1e3 > LARGE_RESIDUAL_MS:
+        found.append(f"residual {match.rms_s * 1e3:.1f} ms")
+    return tuple(found)
+
+
+def extent_of(streams: Iterable[Stream]) -> Interval | None:
+    """First to last moment with data; event tables count only where there is nothing else."""
+    supports = [(stream.support, isinstance(stream, Marks)) for stream in streams]
+    for tables in (False, True):
+        whole = reduce(IntervalSet.__or__, (one for one, is_table in supports if is_table == tables), IntervalSet())
+        if whole.extent is not None:
+            return whole.extent
+    return None
+
+
+def report_on(
+    native: Mapping[str, Stream],
+    mapped: Mapping[str, Stream],
+    alignments: Mapping[str, Alignment],
+    extent: Interval | None,
+) -> SyncReport:
+    """The report on all streams.
+
+    Args:
+        native: Streams on their own clocks.
+        mapped: The same on the session clock.
+        alignments: One per clock.
+        extent: First to last moment of the session.
+    """
+    rows = [_row(native[name], mapped[name], alignments[native[name].info.clock], extent) for name in native]
+    spans = [
+        span
+        for stream in mapped.values()
+        if not isinstance(stream, Marks) and (span := stream.support.extent) is not None
+    ]
+    start = max((span.start_ns for span in spans), default=0)
+    end = min((span.end_ns for span in spans), default=0)
+    shared = end > start
+    return SyncReport(
+        streams=rows,
+        session_start_s=to_s(extent.start_ns) if extent else 0.0,
+        session_end_s=to_s(extent.end_ns) if extent else 0.0,
+        overlap_start_s=to_s(start) if shared else None,
+        overlap_end_s=to_s(end) if shared else None,
+    )
+
+
+def _row(native: Stream, mapped: Stream, alignment: Alignment, extent: Interval | None) -> StreamSync:
+    support = mapped.support
+    span = support.extent
+    coverage = 0.0
+    if extent is not None and span is not None:
+        coverage = min(1.0, (support & IntervalSet([extent])).total_ns / extent.duration_ns)
+    verdict, why = _judge(alignment, coverage, empty=span is None, table=isinstance(native, Marks))
+    first = native.axis.start_ns if native.axis.n else 0
+    match = alignment.match
+    residual_max = None if match is None else float(abs(to_s(match.residuals_ns)).max() * 1e3)
+    return StreamSync(
+        stream=native.info.name,
+        clock=native.info.clock,
+        method=alignment.method,
+        offset_s=alignment.map.offset_s_at(first),
+        drift_ppm=alignment.map.drift_ppm_at(first),
+        residual_ms=alignment.residual_ms,
+        residual_max_ms=residual_max,
+        matched=0 if match is None else len(match.pairs),
+        unmatched=0 if match is None else match.unmatched_own,
+        start_s=to_s(span.start_ns) if span else 0.0,
+        end_s=to_s(span.end_ns) if span else 0.0,
+        coverage=coverage,
+        gaps=max(0, len(support) - 1),
+        verdict=verdict,
+        why=why,
+    )
+
+
+def _judge(alignment: Alignment, coverage: float, *, empty: bool, table: bool) -> tuple[Verdict, str]:
+    if empty:
+        return ("pass", NO_EVENTS) if table else ("fail", NO_DATA)
+    if alignment.failure:
+        return "fail", alignment.failure
+    residual, limit = alignment.residual_ms, alignment.tolerance_ms
+    if residual is not None and limit is not None and residual > limit:
+        return "fail", f"residual {residual:.1f} ms exceeds the tolerance of {limit:g} ms"
+    doubts = list(alignment.doubts)
+    if coverage < LOW_COVERAGE and not table:
+        doubts.append(f"covers {coverage:.0%} of the session")
+    if doubts:
+        return "warn", "; ".join(doubts)
+    return "pass", {
+        "reference": "on the session clock",
+        "offset": "as stated in the manifest",
+        "markers": "by shared events",
+        "lsl": "by the LSL clock offsets",
+        "assumed": "",
+    }[alignment.method]
