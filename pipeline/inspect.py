@@ -120,8 +120,8 @@ def _is_video(track: TrackInfo) -> bool:
 
 def _look_at_video(info: FileInfo, track: TrackInfo, root: Path, clock: str) -> tuple[str, str]:
     """Kind of a video by looking at it: a large face makes a face video, a smaller person a body video."""
-    from modalities.face.detection import largest_face
-
+    from modalities.face.detection import find_face
+    from modalities.face.models import borrowed_models
     from modalities.readers import open_stream
 
     if track.kind in ("face_nir", "face_depth"):
@@ -137,12 +137,13 @@ def _look_at_video(info: FileInfo, track: TrackInfo, root: Path, clock: str) -> 
         return "ignore", "no pictures in it"
     widths = []
     step = max(1, min(stream.axis.n, 150) // 10)
-    for frame in stream.frames():
-        if frame.index % step == 0:
-            box = largest_face(frame.image)
-            widths.append(0.0 if box is None else box.width / stream.width)
-        if len(widths) >= 10:
-            break
+    with borrowed_models() as models:
+        for frame in stream.frames():
+            if frame.index % step == 0:
+                box = find_face(models, frame.image.astype(np.uint8, copy=False), thorough=True)
+                widths.append(0.0 if box is None else float(box[2] - box[0]) / stream.width)
+            if len(widths) >= 10:
+                break
     share = float(np.median(widths)) if widths else 0.0
     if share >= 0.12:
         return "face_rgb", f"a face fills {share:.0%} of the picture's width"

@@ -6,16 +6,17 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from data_schemas.errors import ClockError, NothingUsableError, TelltaleError
+from data_schemas.intervals import Interval
 from data_schemas.recording import SESSION_CLOCK, Recording, Session
 from data_schemas.result import Problem, SyncReport
 from data_schemas.session import Clock
 from data_schemas.stream import Marks, Signal, Stream
-from data_schemas.time import Int64Array, to_s
+from data_schemas.time import NS_PER_S, Int64Array, to_s
 from sync.clock import ClockMap, Segment
 from sync.match import Match, match_events
 from sync.report import NO_DATA, NO_EVENTS, Alignment, doubts_about, extent_of, report_on
 
-_FAR_S = 3600.0
+_FAR_NS = 3600 * NS_PER_S
 """A clock that nobody has related and that lies further than this from the others surely has another zero."""
 
 
@@ -231,19 +232,20 @@ class _Resolver:
                 "assumed",
                 doubts=('nobody vouches for its offset_s: set align = "offset" if it is right',),
             )
-        start = self._first_sample({name})
+        own = extent_of(stream for stream in self.recording.streams.values() if stream.info.clock == name)
         known = {key: one.map for key, one in self.found.items()}
-        others = [
+        rest = extent_of(
             stream.on(known[stream.info.clock], SESSION_CLOCK)
             for stream in self.recording.streams.values()
             if stream.info.clock in known
-        ]
-        extent = extent_of(others)
-        first_s = to_s(extent.start_ns) if extent else 0.0
-        if start is not None and abs(to_s(start) - first_s) > _FAR_S and abs(to_s(start)) > _FAR_S:
+        )
+        others = rest or Interval(0, 1)
+        if own is not None and max(own.start_ns - others.end_ns, others.start_ns - own.end_ns) > _FAR_NS:
+            first_s = to_s(others.start_ns)
             doubt = f"unknown relation to the session clock: its first sample was taken as {first_s:.3f} s"
-            first = extent.start_ns if extent else 0
-            return Alignment(ClockMap((Segment(start, start, first),)), "assumed", doubts=(doubt,))
+            return Alignment(
+                ClockMap((Segment(own.start_ns, own.start_ns, others.start_ns),)), "assumed", doubts=(doubt,)
+            )
         doubt = "unknown relation to the session clock: device zero was taken as session zero"
         return Alignment(ClockMap.affine(), "assumed", doubts=(doubt,))
 

@@ -81,7 +81,7 @@ def find_edges(x: Floats, rate_hz: float, blind: Bools, shortest: int = 1) -> li
         blind: Shape (n - 1,): True where samples i and i + 1 lie on the two sides of a gap.
         shortest: Least number of samples to average over; more than 1 where the noise is known to be correlated.
     """
-    floor = _quantum_noise(x)
+    floor = quantum_noise(x)
     best: tuple[float, list[tuple[int, int]], int] | None = None
     for length in _lengths(len(x), rate_hz, shortest):
         score, regions = _regions(x, length, floor)
@@ -92,15 +92,7 @@ def find_edges(x: Floats, rate_hz: float, blind: Bools, shortest: int = 1) -> li
     if best is None:
         return []
     _, regions, length = best
-    edges = _measure(x, _merge(regions, x, round(_MERGE_S * rate_hz)), length, rate_hz, blind)
-    return [] if _flickers(edges, len(x)) else edges
-
-
-def _flickers(edges: list[Edge], n: int) -> bool:
-    """Whether the last bit of a converter flickers: excursions of one sample all the time."""
-    if len(edges) <= max(4, n / 100):
-        return False
-    return bool(np.mean(np.diff([edge.position for edge in edges]) < 1.5) > 0.3)
+    return _measure(x, _merge(regions, x, round(_MERGE_S * rate_hz)), length, rate_hz, blind)
 
 
 def _lengths(n: int, rate_hz: float, shortest: int) -> list[int]:
@@ -111,10 +103,20 @@ def _lengths(n: int, rate_hz: float, shortest: int) -> list[int]:
     return [m for m in fitting if m >= shortest] if shortest > 1 else fitting or [1]
 
 
-def _quantum_noise(x: Floats) -> float:
-    """Standard deviation that the steps of the converter alone give; 0 for a signal of few values."""
+def quantum_noise(x: Floats) -> float:
+    """Standard deviation that the converter's last bit alone gives; 0 for a clean signal of few values.
+
+    Few values that keep leaving for a single sample are a last bit that flickers, not pulses.
+    """
     values = np.unique(x)
-    return 0.3 * float(np.diff(values).min()) if len(values) > 8 else 0.0
+    if len(values) < 2:
+        return 0.0
+    quantum = float(np.diff(values).min())
+    if len(values) > 8:
+        return 0.3 * quantum
+    changes = np.flatnonzero(np.diff(x))
+    flickers = len(changes) > len(x) / 100 and float(np.mean(np.diff(changes) == 1)) > 0.3
+    return 0.5 * quantum if flickers else 0.0
 
 
 def _regions(x: Floats, length: int, floor: float) -> tuple[float, list[tuple[int, int]]]:

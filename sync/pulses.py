@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas.stream import Signal
 from data_schemas.time import NS_PER_S, Int64Array
-from sync.edges import Edge, find_edges, place
+from sync.edges import Edge, find_edges, place, quantum_noise
 
 _DETECTION_HZ = 2000.0
 """Signals of more than twice this rate are averaged in blocks for detection, and refined at their full rate."""
@@ -91,7 +91,7 @@ def _swings(x: NDArray[np.float64], period_ns: float) -> bool:
     if period_ns > _TONE_S / 6 * NS_PER_S:
         return False
     top, bottom = float(x.max()), float(-x.min())
-    noise = 1.4826 * float(np.median(np.abs(x)))
+    noise = max(1.4826 * float(np.median(np.abs(x))), quantum_noise(x))
     return min(top, bottom) > max(0.5 * max(top, bottom), 10 * noise)
 
 

@@ -15,7 +15,8 @@ from modalities.body.cleaning import remove_outliers, smooth, unswap
 from modalities.body.contact import find_contact
 from modalities.body.events import burst_limit, find_events, find_runs
 from modalities.body.geometry import measure, shoulder_width
-from modalities.body.skeleton import HANDS, JOINTS, SHOULDERS, Skeleton, index_of
+from modalities.body.pose import is_upright_body
+from modalities.body.skeleton import HANDS, JOINTS, MOVING, SHOULDERS, Skeleton, index_of
 from modalities.body.synthesis import Act, Errors, animate, draw_acts
 
 PERFECT = Errors(0, 0, 0, 0)
@@ -90,7 +91,10 @@ def test_speed_of_a_hand_is_in_shoulder_widths_per_second():
 def test_sway_is_movement_but_no_movement_of_a_hand_against_the_trunk():
     skeleton = animate(times(20), (), np.random.default_rng(3), sway=0.1, errors=PERFECT)
     cells = measure(skeleton).cells
-    assert np.median(cells["movement_energy"][0]) > 0.1
+    speed = np.abs(np.gradient(skeleton.points[:, 0, 0], skeleton.times_s)) / shoulder_width(skeleton)
+    upper = 7 / len(MOVING)
+    assert np.allclose(cells["movement_energy"][0][2:-2], upper * speed[2:-2], atol=0.01)
+    assert speed.max() > 0.1
     assert cells["left_hand_speed"][0].max() < 0.05
 
 
@@ -248,7 +252,9 @@ def _matched(found: list[Event], planted: list[Act], least: float) -> int:
     hits = 0
     for act in planted:
         span = Interval(*(round(s * 1e9) for s in act.contact_s))
-        fits = [e for e in left if e.label in (act.side, "both") and Interval(e.onset_ns, e.offset_ns).iou(span) >= least]
+        fits = [
+            e for e in left if e.label in (act.side, "both") and Interval(e.onset_ns, e.offset_ns).iou(span) >= least
+        ]
         if fits:
             left.remove(fits[0])
             hits += 1
@@ -322,3 +328,17 @@ def test_joint_names_are_those_of_mediapipe():
     from mediapipe.python.solutions.pose import PoseLandmark
 
     assert tuple(mark.name.lower() for mark in PoseLandmark) == JOINTS
+
+
+@pytest.mark.parametrize(("degrees", "fits"), [(0, True), (-50, True), (60, True), (90, False), (180, False)])
+def test_only_upright_bodies_count(degrees, fits):
+    skeleton = turned(rest(1), degrees)
+    assert is_upright_body(skeleton.points[0], skeleton.visibility[0]) is fits
+
+
+def test_a_body_without_head_or_shoulders_does_not_count():
+    skeleton = rest(1)
+    for joints in (SHOULDERS, [0]):
+        visibility = skeleton.visibility[0].copy()
+        visibility[joints] = 0.1
+        assert not is_upright_body(skeleton.points[0], visibility)

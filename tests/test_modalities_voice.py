@@ -25,7 +25,8 @@ def audio(
     sound: np.ndarray, rate_hz: float, *, name: str = "voice", start_ns: int = 0, holes: IntervalSet | None = None
 ) -> Audio:
     """An audio stream over an array (n,) or (n, channels)."""
-    wide = np.asarray(sound, np.float32).reshape(len(sound), -1)
+    wide = np.asarray(sound, np.float32)
+    wide = wide[:, None] if wide.ndim == 1 else wide
     return Audio(
         info=StreamInfo(name, "audio", "session", "p01"),
         axis=Regular.from_rate(rate_hz, len(wide), start_ns),

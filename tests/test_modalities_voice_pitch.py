@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -66,7 +68,7 @@ def test_voicing_probability_falls_with_noise() -> None:
         noisy = clean + rng.standard_normal(RATE) * clean.std() * 10 ** (-snr_db / 20)
         medians.append(float(np.median(pitch_of(noisy)[2])))
     assert medians[0] > 0.95 and medians[-1] < 0.5
-    assert all(a >= b for a, b in zip(medians, medians[1:], strict=False))
+    assert all(a >= b for a, b in pairwise(medians))
 
 
 def test_nothing_to_join() -> None:

@@ -48,7 +48,12 @@ def tracks(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 @settings(max_examples=200)
-@given(tracks(), st.sampled_from(["linear", "nearest", "hold"]), st.sampled_from([0, 100, 500]), st.sampled_from([4, 25, 90]))
+@given(
+    tracks(),
+    st.sampled_from(["linear", "nearest", "hold"]),
+    st.sampled_from([0, 100, 500]),
+    st.sampled_from([4, 25, 90]),
+)
 def test_nothing_is_invented(track: tuple, join: str, gap_ms: int, rate: float) -> None:
     times, values, valid = track
     ticks = grid(Interval(-2 * S, 8 * S), rate)
@@ -131,7 +136,9 @@ def test_types_are_kept_and_empty_tracks_and_grids_are_ordinary() -> None:
     out, ok = to_grid(np.array([S]), one, one.astype(bool), np.arange(3) * S, "linear", S)
     assert ok[:, 0].tolist() == [False, True, False]
     assert to_grid(np.array([S]), one, one.astype(bool), np.zeros(0, np.int64), "hold", S)[0].shape == (0, 1)
-    out, _ = to_grid(np.array([0, S]), np.array([[1], [3]]), np.ones((2, 1), dtype=bool), np.array([S // 2]), "linear", S)
+    out, _ = to_grid(
+        np.array([0, S]), np.array([[1], [3]]), np.ones((2, 1), dtype=bool), np.array([S // 2]), "linear", S
+    )
     assert out[0, 0] == 2
 
 

@@ -13,12 +13,13 @@ BANDWIDTH_S = 0.25
 SWAP_COST = 0.15
 """What it costs to call a frame swapped, in shoulder widths of mean joint displacement."""
 
-_ARMS = ("shoulder", "elbow", "wrist", "pinky", "index", "thumb")
+_HANDS = ("wrist", "pinky", "index", "thumb")
+_ARMS = ("shoulder", "elbow")
 _LEGS = ("hip", "knee", "ankle", "heel", "foot_index")
 _GROUPS = tuple(
-    tuple(index_of(*(f"{side}_{name}" for name in names)) for side in SIDES) for names in (_ARMS, _ARMS[2:], _LEGS)
+    tuple(index_of(*(f"{side}_{name}" for name in names)) for side in SIDES) for names in (_HANDS, _ARMS, _LEGS)
 )
-"""Pairs of left and right joints that are swapped together: whole arms, hands alone, legs."""
+"""Pairs of left and right joints that are swapped together; trackers swap hands without arms, too."""
 
 
 def reach_s(times_s: FloatArray) -> float:

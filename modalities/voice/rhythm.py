@@ -33,7 +33,7 @@ class Span:
 def find_nuclei(loudness_db: Floats, voiced: Flags, speech: Flags) -> NDArray[np.int64]:
     """Frames of syllable nuclei, after de Jong & Wempe (2009, "Praat script to detect syllable nuclei").
 
-    A nucleus is a voiced peak of intensity within 25 dB of the loudest speech, with a dip of 2 dB or more to either side.
+    A nucleus is a voiced peak of intensity within 25 dB of the loudest speech, 2 dB or more above the dips beside it.
 
     Args:
         loudness_db: Level of the middle frequencies (n,).

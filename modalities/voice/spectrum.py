@@ -18,6 +18,7 @@ LOWEST_HZ = 50.0
 BANDS_HZ = (90, 250, 500, 850, 1300, 2000, 3000, 4600, 7600)
 """Edges of the wide bands."""
 _FLOOR = 1e-10
+_AVERAGE = 501
 _TILT_HZ = (125.0, 5000.0)
 
 
@@ -81,8 +82,8 @@ class SpectrumMeter:
     def measure(self, sound: Floats, first_centre: int, frames: int) -> Spectra:
         """Spectra of `frames` frames, the first one centred at sample `first_centre` (>= FFT / 2) of `sound` (n,)."""
         begin = first_centre - FFT // 2
-        cut = sound[begin : begin + (frames - 1) * self._hop + FFT]
-        power, mel = self._transform(cut - cut.mean())
+        stop = begin + (frames - 1) * self._hop + FFT
+        power, mel = self._transform(without_offset(sound[: stop + _AVERAGE])[begin:stop])
         mel_db = _to_db(mel)
         audible = power * self._audible
         total = np.maximum(audible.sum(axis=1), 1e-20)
@@ -102,6 +103,13 @@ class SpectrumMeter:
             power = self.transform.spectrogram(torch.from_numpy(np.ascontiguousarray(cut, dtype=np.float32)))
             mel = self.transform.mel_scale(power)
             return power.numpy().T * self._scale, mel.numpy().T * self._scale
+
+
+def without_offset(sound: Floats) -> Floats:
+    """The sound less its mean over 31 ms around each sample (n,): no offset of the amplifier leaks into the bands."""
+    from scipy.ndimage import uniform_filter1d
+
+    return sound - uniform_filter1d(sound, _AVERAGE, mode="nearest")
 
 
 @contextmanager

@@ -1,8 +1,8 @@
 """What each action unit does to a face: the muscle, the landmarks it moves, and where to.
 
-Action units are those of the Facial Action Coding System (Ekman, Friesen & Hager 2002). Displacements are in units of the
-inter-ocular distance (IOD: between the centres of the eyes, each the middle of its two corners), at intensity 1, in the
-face's own axes: `out` is away from the midline of the face, `up` is towards the forehead. Landmarks are those of
+Action units are those of the Facial Action Coding System (Ekman, Friesen & Hager 2002). Displacements are in units of
+the inter-ocular distance (IOD: between the centres of the eyes, each the middle of its two corners), at intensity 1, in
+the face's own axes: `out` is away from the midline of the face, `up` is towards the forehead. Landmarks are those of
 MediaPipe's face mesh; "right" and "left" are the person's own.
 """
 

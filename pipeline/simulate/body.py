@@ -7,11 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_schemas.errors import InvalidValueError
-from pipeline.simulate.body_figure import (
-    DESIGN, ELBOW_HIGH, ELBOW_LOW, HAND, HIP_Y, LAP, SHOULDERS, Figure, Layer, build_figure, draw_arm,
-)  # fmt: skip
+from pipeline.simulate import body_figure as figures
+from pipeline.simulate.body_figure import DESIGN, HIP_Y, SHOULDERS, Figure, Layer, build_figure, draw_arm
 from pipeline.simulate.chance import generator
-from pipeline.simulate.mesh import Picture, Pixels
+from pipeline.simulate.mesh import Picture, Pixels, look_up
 from pipeline.simulate.motion import BodyMotion
 
 SWAY_SHARE = 0.04
@@ -52,13 +51,13 @@ def _frames(motion: BodyMotion, size: tuple[int, int], seed: int) -> Iterator[Pi
     for i in range(len(motion.times_s)):
         picture = _draw(figure, grid, motion, i)
         if size != DESIGN:
-            picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+            picture = np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), np.float32)
         y, x = rng.integers(256, size=2).tolist()
-        yield cv2.add(picture, grain[y : y + size[1], x : x + size[0]], dtype=cv2.CV_8U)
+        yield np.asarray(cv2.add(picture, grain[y : y + size[1], x : x + size[0]], dtype=cv2.CV_8U), np.uint8)
 
 
 def shifts(points: Pixels, sway: float, nod: float, neck_y: float) -> Pixels:
-    """How far places of the trunk at rest have moved, pixels (..., 2): nothing at the hips, all of it at the shoulders."""
+    """How far places of the trunk at rest have moved, pixels (..., 2): none at the hips, all at the shoulders."""
     lever = np.clip((HIP_Y - points[..., 1]) / (HIP_Y - SHOULDERS["left"][1]), 0, 1.6)
     ramp = np.clip((neck_y + 30 - points[..., 1]) / 70, 0, 1)
     down = nod * NOD_PX * ramp * ramp * (3 - 2 * ramp)
@@ -81,8 +80,8 @@ def wrist_at(side: str, raised: float, sway: float, nod: float, figure: Figure) 
     up = np.radians(-90 - 22 * sign)
     angle = rest + raised * (up - rest)
     towards = np.array([np.cos(angle), np.sin(angle)])
-    goal = chin - 0.95 * HAND * np.array([np.cos(up), np.sin(up)])
-    start = LAP[side] + shifts(LAP[side], sway, 0.0, figure.neck_y)
+    goal = chin - 0.95 * figures.HAND * np.array([np.cos(up), np.sin(up)])
+    start = figures.LAP[side] + shifts(figures.LAP[side], sway, 0.0, figure.neck_y)
     bulge = np.array([sign * 46.0, 0.0]) * 4 * raised * (1 - raised) * 0.5
     return start + raised * (goal - start) + bulge, towards
 
@@ -90,7 +89,7 @@ def wrist_at(side: str, raised: float, sway: float, nod: float, figure: Figure) 
 def elbow_at(side: str, raised: float, shoulder: Pixels) -> Pixels:
     """Elbow in pixels; it swings outwards while the hand is on its way."""
     sign = -1.0 if side == "right" else 1.0
-    out, down = np.array(ELBOW_LOW) + raised * (np.array(ELBOW_HIGH) - ELBOW_LOW)
+    out, down = np.array(figures.ELBOW_LOW) + raised * (np.array(figures.ELBOW_HIGH) - figures.ELBOW_LOW)
     return shoulder + np.array([sign * (out + 36 * raised * (1 - raised)), down])
 
 
@@ -100,7 +99,7 @@ def _draw(figure: Figure, grid: np.ndarray, motion: BodyMotion, i: int) -> Layer
 
     sway, nod = float(motion.sway[i]), float(motion.nod[i])
     place = grid - shifts(grid[:, :1], sway, nod, figure.neck_y)
-    trunk = cv2.remap(figure.trunk, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    trunk = look_up(figure.trunk, place)
     behind = cv2.multiply(figure.wall, cv2.cvtColor(cv2.extractChannel(trunk, 3), cv2.COLOR_GRAY2RGB), scale=1 / 255)
     picture = cv2.add(cv2.cvtColor(trunk, cv2.COLOR_RGBA2RGB), behind).astype(np.float32)
     raised = {"right": float(motion.right_hand_to_face[i]), "left": float(motion.left_hand_to_face[i])}

@@ -113,15 +113,17 @@ def build_figure() -> Figure:
     layer[..., 3] = 255 - layer[..., 3]
     trunk = np.clip(np.rint(layer), 0, 255).astype(np.uint8)
     chin = mesh.points[152]
-    return Figure(trunk, _draw_wall(), tone.astype(np.float64), chin + (0.0, -6.0), float(chin[1]))
+    return Figure(trunk, _draw_wall(), tone.astype(np.float64), chin - np.array([0.0, 6.0]), float(chin[1]))
 
 
 def _draw_trunk(layer: Layer) -> None:
     """Jacket below the photograph, lap and thighs towards the viewer."""
     for side, sign in (("right", -1.0), ("left", 1.0)):
         hip = np.array([MIDDLE_X + sign * 44, HIP_Y])
-        capsule(layer, hip, hip + (sign * 34, 52), (46, 54), 0.75 * _CLOTH)
-        capsule(layer, SHOULDERS[side] + (-sign * 24, 24), hip + (-sign * 4, -22), (46, 44), _CLOTH, 0.0)
+        capsule(layer, hip, hip + np.array([sign * 34, 52]), (46, 54), 0.75 * _CLOTH)
+        capsule(
+            layer, SHOULDERS[side] + np.array([-sign * 24, 24]), hip + np.array([-sign * 4, -22]), (46, 44), _CLOTH, 0.0
+        )
     capsule(layer, np.array([MIDDLE_X, 250.0]), np.array([MIDDLE_X, 398.0]), (52, 54), _CLOTH, 0.0)
     for row in (312.0, 344.0, 376.0):
         capsule(layer, np.array([MIDDLE_X, row]), np.array([MIDDLE_X, row]), (3.5, 3.5), np.array([205.0, 170.0, 80.0]))
@@ -138,8 +140,8 @@ def _draw_wall() -> Picture:
     wood = np.array([150.0, 112.0, 76.0])
     for ends in (((212, 214), (436, 214)), ((212, 214), (205, 470)), ((436, 214), (443, 470))):
         capsule(chair, np.array(ends[0], float), np.array(ends[1], float), (11, 11), wood)
-    wall = wall * (1 - chair[..., 3:] / 255) + chair[..., :3]
-    return np.clip(np.rint(cv2.GaussianBlur(wall, (0, 0), 1.2)), 0, 255).astype(np.uint8)
+    lit = wall * (1 - chair[..., 3:] / 255) + chair[..., :3]
+    return np.clip(np.rint(cv2.GaussianBlur(lit, (0, 0), 1.2)), 0, 255).astype(np.uint8)
 
 
 def draw_arm(

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
 from pipeline.simulate.chance import generator
-from pipeline.simulate.face_fields import STEP, FaceFields, Field, Pose, lid_moves
+from pipeline.simulate.face_fields import STEP, FaceFields, Pose, lid_moves
 from pipeline.simulate.face_lids import Lids
 from pipeline.simulate.face_mouth import Mouth
 from pipeline.simulate.face_portrait import MARGIN_PX, Portrait, prepare_portrait
-from pipeline.simulate.mesh import Picture, Pixels
+from pipeline.simulate.mesh import Field, Picture, Pixels, look_up
 from pipeline.simulate.motion import ACTION_UNITS, FaceMotion
 
 PULSE_GAIN = 0.006 * np.array([0.33, 0.77, 0.53]) / 0.77
@@ -38,8 +38,8 @@ def render_face(
 ) -> Iterator[Picture]:
     """Draw a face frame by frame.
 
-    Landmarks move by exactly what `action_units` says times the intensity, in the face's axes; the head's movement is applied
-    after that. The background stands still.
+    Landmarks move by exactly what `action_units` says times the intensity, in the face's axes; the head's movement is
+    applied after that. The background stands still.
 
     Args:
         motion: What the face does, one value per frame.
@@ -97,7 +97,7 @@ class Puppet:
     def draw(self, motion: FaceMotion, i: int) -> Field:
         """Frame `i` before the sensor: RGB, float32 (height, width, 3)."""
         aus = {au: float(curve[i]) for au, curve in motion.aus.items()}
-        speech, blink = float(_at(motion.mouth_open, i)), float(_at(motion.blink, i))
+        speech, blink = (float(np.clip(_at(curve, i), 0, 1)) for curve in (motion.mouth_open, motion.blink))
         intensities = np.array([*(aus.get(au, 0.0) for au in ACTION_UNITS), speech])
         shift = _at(motion.shift_px, i)
         pose = Pose(
@@ -105,25 +105,26 @@ class Puppet:
             (float(shift[0]), float(shift[1])),
         )  # fmt: skip
         above, below = self.fields.total(intensities, pose)
-        back_above, back_below = self._invert(above), self._invert(below)
-        place = self._spread(np.where(self._is_below(back_below), back_below, back_above))
-        mouth = self._open_mouth(place, back_above, back_below, above, below)
-        patches = mouth + self._move_lids(place, above, blink, lid_moves(aus))
+        back_above = self._invert(above)
+        patches: list[Patch] = []
+        if above is below:
+            place = self._spread(back_above)
+        else:
+            back_below = self._invert(below)
+            is_below = self.mouth.below(self.fields.grid + back_below) > 0
+            place = self._spread(np.where(is_below[..., None], back_below, back_above))
+            patches += self._open_mouth(place, back_above, back_below, (above, below))
+        patches += self._move_lids(place, above, blink, lid_moves(aus))
         return self._compose(place, patches, back_above, float(_at(motion.skin_pulse, i)), float(_at(motion.light, i)))
 
     def _invert(self, forward: Field) -> Field:
         """Backward displacement of every node: where on the canvas its content comes from, minus the node."""
-        import cv2
-
         grid = self.fields.grid
         back = -forward
         for _ in range(_ROUNDS):
             place = (grid + back + 0.5) / STEP - 0.5
-            back = -cv2.remap(forward, place, None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+            back = -look_up(forward, place)
         return back
-
-    def _is_below(self, back: Field) -> NDArray[np.bool_]:
-        return (self.mouth.below(self.fields.grid + back) > 0)[..., None]
 
     def _spread(self, coarse: Field, box: Box | None = None) -> Field:
         """Places on the canvas for every pixel of the frame, or of a box of it, from the coarse grid."""
@@ -139,23 +140,21 @@ class Puppet:
         height, width = box[0].stop - box[0].start, box[1].stop - box[1].start
         return self._frame[box] + fine[top : top + height, left : left + width]
 
-    def _box(self, corners: Pixels, field: Field, rim_px: float) -> Box | None:
+    def _box(self, corners: Pixels, fields: tuple[Field, ...], rim_px: float) -> Box | None:
         """The part of the frame that a stretch of the photograph has moved to, or None where that is out of view."""
-        nodes = np.clip(np.rint(corners / STEP).astype(int), 0, np.array(field.shape[1::-1]) - 1)
-        moved = corners + field[nodes[:, 1], nodes[:, 0]] - MARGIN_PX
+        nodes = np.clip(np.rint(corners / STEP).astype(int), 0, np.array(fields[0].shape[1::-1]) - 1)
+        moved = np.concatenate([corners + field[nodes[:, 1], nodes[:, 0]] - MARGIN_PX for field in fields])
         low = np.maximum(np.floor(moved.min(axis=0) - rim_px), 0).astype(int)
         high = np.minimum(np.ceil(moved.max(axis=0) + rim_px), self.size).astype(int)
         return (slice(low[1], high[1]), slice(low[0], high[0])) if np.all(high - low > 1) else None
 
     def _open_mouth(
-        self, place: Field, back_above: Field, back_below: Field, above: Field, below: Field
+        self, place: Field, back_above: Field, back_below: Field, forward: tuple[Field, Field]
     ) -> list[Patch]:
-        """Correct `place` around the lips; the box of the frame that was corrected and the share of the mouth's inside."""
+        """Correct `place` around the lips; the box of the frame that was corrected, with the mouth's inside."""
         mesh = self.portrait.mesh
         lips = mesh.points[[61, 291, 0, 17]]
-        if np.array_equal(above, below):
-            return []
-        box = self._box(np.vstack([lips, lips]), np.maximum(above, below), 0.12 * mesh.iod)
+        box = self._box(lips, forward, 0.12 * mesh.iod)
         if box is None:
             return []
         place[box], inside = self.mouth.choose(self._spread(back_above, box), self._spread(back_below, box))
@@ -168,7 +167,7 @@ class Puppet:
         for lids in self.lids:
             down, up = lids.edges(blink, lifts["lid_upper"] * iod, lifts["lid_lower"] * iod)
             x0, y0, x1, y1 = lids.box
-            box = self._box(np.array([(x0, y0), (x1, y0), (x0, y1), (x1, y1)]), field, 0.08 * iod)
+            box = self._box(np.array([(x0, y0), (x1, y0), (x0, y1), (x1, y1)]), (field,), 0.08 * iod)
             if box is None or not (down or up):
                 continue
             part = place[box]
@@ -177,24 +176,22 @@ class Puppet:
                 patches.append((box, covered, partial(lids.paint, colour=self._lid_colour)))
         return patches
 
-    def _compose(
-        self, place: Field, patches: list[Patch], back: Field, pulse: float, light: float
-    ) -> Field:
+    def _compose(self, place: Field, patches: list[Patch], back: Field, pulse: float, light: float) -> Field:
         """Person before background, with the inside of the mouth, the pulse of the skin and the light."""
         import cv2
 
-        layers = cv2.remap(self._texture, 2 * place + np.float32(0.5), None, cv2.INTER_LINEAR)
-        person, hole = cv2.cvtColor(layers, cv2.COLOR_RGBA2RGB), cv2.extractChannel(layers, 3)
+        layers = look_up(self._texture, 2 * place + np.float32(0.5))
+        person, hole = np.asarray(cv2.cvtColor(layers, cv2.COLOR_RGBA2RGB), np.uint8), cv2.extractChannel(layers, 3)
         for box, share, paint in patches:
             person[box] = paint(person[box], share)
         behind = cv2.multiply(self.portrait.background, cv2.cvtColor(hole, cv2.COLOR_GRAY2RGB), scale=1 / 255)
         if pulse:
-            skin = cv2.remap(self.portrait.skin, self.fields.grid + back, None, cv2.INTER_LINEAR)
+            skin = look_up(self.portrait.skin, self.fields.grid + back)
             rim = MARGIN_PX // STEP
             coarse = light + (light * pulse * PULSE_GAIN).astype(np.float32) * skin[rim:-rim, rim:-rim, None]
             gain = cv2.resize(coarse.astype(np.float32), self.size, interpolation=cv2.INTER_LINEAR)
-            return cv2.multiply(cv2.add(person, behind), gain, dtype=cv2.CV_32F)
-        return cv2.add(person, behind) * np.float32(light)
+            return np.asarray(cv2.multiply(cv2.add(person, behind), gain, dtype=cv2.CV_32F), np.float32)
+        return np.asarray(cv2.add(person, behind) * np.float32(light), np.float32)
 
 
 def fine_texture(person: Picture) -> Picture:
@@ -234,4 +231,5 @@ class SensorNoise:
         import cv2
 
         y, x = self._rng.integers(256, size=2).tolist()
-        return cv2.add(picture, self._field[y : y + self._size[1], x : x + self._size[0]], dtype=cv2.CV_8U)
+        grain = self._field[y : y + self._size[1], x : x + self._size[0]]
+        return np.asarray(cv2.add(picture, grain, dtype=cv2.CV_8U), np.uint8)

@@ -1,7 +1,7 @@
-"""How the points of a photograph move: action units, then the turn of the head, as forward displacements on a coarse grid.
+"""How the points of a photograph move: action units, then the head, as forward displacements on a coarse grid.
 
-The line between the lips is a cut: what lies above it and what lies below it have fields of their own, so that lips can part
-and press together without smearing into each other.
+The line between the lips is a cut: what lies above it and what lies below it have fields of their own, so that lips can
+part and press together without smearing into each other.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.simulate.action_units import ABOVE, BELOW, LIDS, POINTS, ROWS, find_row
-from pipeline.simulate.mesh import FaceMesh, Pixels, displacement_field
+from pipeline.simulate.mesh import OVAL, FaceMesh, Field, Pixels, displacement_field
 from pipeline.simulate.motion import ACTION_UNITS
 
 STEP = 4
@@ -21,7 +21,10 @@ STEP = 4
 SPEECH: Mapping[str, float] = {"au26": 0.8, "au25": 0.5}
 """The jaw opening of speech, as a mixture of action units."""
 EARS = (234, 454)
-Field = NDArray[np.float32]
+_ROUNDING = 0.18
+"""How far the steep sides of the face are smoothed, in IOD, so that a turn does not fold the picture."""
+_SURFACE = 468
+"""Landmarks on the skin; the rest are irises."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +73,12 @@ class FaceFields:
             pose: Of the head.
 
         Returns:
-            Two float32 arrays (rows, columns, 2), pixels.
+            Two float32 arrays (rows, columns, 2), pixels; one and the same where the lips move as one.
         """
         used = np.flatnonzero(intensities)
         faces = np.tensordot(intensities[used].astype(np.float32), self._stack[used], axes=1)
-        return self._posed(faces[0], pose), self._posed(faces[1], pose)
+        above = self._posed(faces[0], pose)
+        return above, above if np.array_equal(faces[0], faces[1]) else self._posed(faces[1], pose)
 
     def _posed(self, face: Field, pose: Pose) -> Field:
         """Displacement by the face's own movement and then by the head's."""
@@ -88,7 +92,7 @@ class FaceFields:
         return out
 
 
-def unit_fields(mesh: FaceMesh, au: str, at: Pixels | Field) -> tuple[Field, Field]:
+def unit_fields(mesh: FaceMesh, au: str, at: NDArray[np.floating]) -> tuple[Field, Field]:
     """Displacement by one action unit at intensity 1, for tissue above and for tissue below the line between the lips.
 
     Args:
@@ -99,7 +103,7 @@ def unit_fields(mesh: FaceMesh, au: str, at: Pixels | Field) -> tuple[Field, Fie
     Returns:
         Two float32 arrays (..., 2), pixels. Movements of the lids are not part of it (see `face_lids`).
     """
-    row, side = find_row(au)
+    row = find_row(au)[0]
     moves = landmark_moves(mesh, au)
     above = {mark: moves[mark] for mark in moves if mark not in _marks(BELOW)}
     below = {mark: moves[mark] for mark in moves if mark not in _marks(ABOVE)}
@@ -138,17 +142,23 @@ def _any(moves: Mapping[int, Pixels]) -> bool:
 
 
 def depth_field(mesh: FaceMesh, grid: Field) -> Field:
-    """Pixels towards the camera, relative to the ears, at every node; beside the face as at its outline."""
+    """Pixels towards the camera, relative to the ears, at every node: the mesh's own, and none around it."""
     import cv2
-    from scipy.interpolate import LinearNDInterpolator, NearestNDInterpolator
+    from scipy.interpolate import RBFInterpolator
 
-    depth = mesh.depth - mesh.depth[list(EARS)].mean()
-    inside = LinearNDInterpolator(mesh.points, depth)(grid[..., 0], grid[..., 1])
-    beside = NearestNDInterpolator(mesh.points, depth)(grid[..., 0], grid[..., 1])
-    filled = np.where(np.isfinite(inside), inside, beside).astype(np.float32)
-    fine, wide = (cv2.GaussianBlur(filled, (0, 0), share * mesh.iod / STEP) for share in (0.04, 0.25))
-    within = cv2.GaussianBlur(np.isfinite(inside).astype(np.float32), (0, 0), 0.08 * mesh.iod / STEP)
-    return wide + np.clip(2 * within - 0.8, 0, 1) * (fine - wide)
+    middle = mesh.points[list(EARS)].mean(axis=0)
+    around = np.vstack([middle + reach * (mesh.points[list(OVAL)] - middle) for reach in (1.5, 2.2, 3.5)])
+    knots = np.vstack([mesh.points[:_SURFACE], around])
+    depth = np.r_[mesh.depth[:_SURFACE] - mesh.depth[list(EARS)].mean(), np.zeros(len(around))]
+    surface = RBFInterpolator(knots / mesh.iod, depth, kernel="thin_plate_spline", smoothing=1e-4)
+    fine = surface(grid.reshape(-1, 2).astype(np.float64) / mesh.iod).reshape(grid.shape[:2]).astype(np.float32)
+    wide = cv2.GaussianBlur(fine, (0, 0), _ROUNDING * mesh.iod / STEP)
+    centre = mesh.points[list(OVAL)].mean(axis=0)
+    inner = centre + 0.72 * (mesh.points[list(OVAL)] - centre)
+    within = np.zeros(fine.shape, np.float32)
+    cv2.fillPoly(within, [np.rint((inner - grid[0, 0]) / STEP).astype(np.int32)], 1.0)
+    within = cv2.GaussianBlur(within, (0, 0), 0.5 * _ROUNDING * mesh.iod / STEP)
+    return wide + within * (fine - wide)
 
 
 def head_weight(mesh: FaceMesh, grid: Field) -> Field:

@@ -1,7 +1,8 @@
 """Eyelids: skin that slides over the eyeball, which itself stays where it is.
 
-A lid is given as an inverse map in the photograph's own coordinates: for a place in the changed eye, where its colour is found
-in the photograph. The skin between the crease and the lid's edge is stretched; between the edges the eyeball shows.
+A lid is given as an inverse map in the photograph's own coordinates: for a place in the changed eye, where its colour
+is found in the photograph. The skin between the crease and the lid's edge is stretched; between the edges of the lids
+the eyeball shows.
 """
 
 from __future__ import annotations
@@ -75,8 +76,8 @@ class Lids:
             up: Share by which the lower lid has gone up.
 
         Returns:
-            Rows of the photograph, same shape, `y` itself beyond the corners of the eye; and what the upper lid has brought
-            there: 1 for its skin over what was eyeball, -1 for its lashes.
+            Rows of the photograph, same shape, `y` itself beyond the corners of the eye; and what the upper lid has
+            brought there: 1 for its skin over what was eyeball, -1 for its lashes.
         """
         at = np.clip(x - self.x0, 0, len(self._top) - 1)
         columns = np.arange(len(self._top))
@@ -108,7 +109,7 @@ class Lids:
         return np.rint((picture + skin * (colour - picture)) * (1 + lashes)).astype(np.uint8)
 
 
-def _ease(share: Map) -> Map:
+def _ease(share: NDArray[np.floating]) -> NDArray[np.floating]:
     """0 to 1 with no slope at 0: the skin gives way gently where it begins to."""
     share = np.clip(share, 0, 1)
     return share * share * (2 - share)

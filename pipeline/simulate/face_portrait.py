@@ -7,6 +7,7 @@ Navy's of Grace Hopper ("hopper", matplotlib), both works of the United States g
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,8 +61,7 @@ def load_photograph(name: str) -> Picture:
         from matplotlib.cbook import get_sample_data
         from PIL import Image
 
-        with get_sample_data("grace_hopper.jpg") as file:
-            return np.array(Image.open(file).convert("RGB"))
+        return np.array(Image.open(str(get_sample_data("grace_hopper.jpg", asfileobj=False))).convert("RGB"))
     except OSError as error:
         package = "scikit-image" if name == "astronaut" else "matplotlib"
         raise MissingFileError(
@@ -86,7 +86,9 @@ def prepare_portrait(name: str, size: tuple[int, int], face_width_px: float, see
 
     if not 40 <= face_width_px <= 0.9 * min(size):
         raise InvalidValueError(
-            "the face does not fit the frame", got=f"{face_width_px} px in {size}", expected="40 px to 90 % of the frame"
+            "the face does not fit the frame",
+            got=f"{face_width_px} px in {size}",
+            expected="40 px to 90 % of the frame",
         )
     photograph = load_photograph(name)
     mesh = find_mesh(photograph)
@@ -97,9 +99,10 @@ def prepare_portrait(name: str, size: tuple[int, int], face_width_px: float, see
     mesh = mesh.moved(scale, shift)
     affine = np.array([[scale, 0, shift[0]], [0, scale, shift[1]]])
     canvas = (size[0] + 2 * MARGIN_PX, size[1] + 2 * MARGIN_PX)
-    picture = cv2.warpAffine(photograph, affine, canvas, flags=cv2.INTER_LANCZOS4, borderMode=cv2.BORDER_REPLICATE)
-    opacity = cv2.warpAffine(opacity, affine, canvas, flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    opacity = np.clip(opacity, 0, 1)
+    picture = np.asarray(
+        cv2.warpAffine(photograph, affine, canvas, None, cv2.INTER_LANCZOS4, cv2.BORDER_REPLICATE), np.uint8
+    )
+    opacity = np.clip(cv2.warpAffine(opacity, affine, canvas, None, cv2.INTER_CUBIC, cv2.BORDER_REPLICATE), 0, 1)
     behind = out_of_focus(picture, opacity, 0.12 * face_width_px)
     skin = skin_mask(picture, mesh)
     person = _sharpen(picture, scale) + _texture(skin, seed)[..., None]
@@ -134,7 +137,7 @@ def out_of_focus(picture: Picture, opacity: Mask, blur_px: float) -> Picture:
     return np.clip(np.rint(_soften(total / share[..., None], blur_px / 3)), 0, 255).astype(np.uint8)
 
 
-def _soften(picture: NDArray[np.floating], sigma_px: float) -> NDArray[np.float32]:
+def _soften(picture: NDArray[Any], sigma_px: float) -> NDArray[np.float32]:
     """Gaussian blur at a reduced size: wide kernels in little time."""
     import cv2
 
@@ -142,7 +145,7 @@ def _soften(picture: NDArray[np.floating], sigma_px: float) -> NDArray[np.float3
     h, w = picture.shape[:2]
     small = cv2.resize(picture.astype(np.float32), (max(1, w // step), max(1, h // step)), interpolation=cv2.INTER_AREA)
     blurred = cv2.GaussianBlur(small, (0, 0), sigma_px / step, borderType=cv2.BORDER_REPLICATE)
-    return cv2.resize(blurred, (w, h), interpolation=cv2.INTER_CUBIC)
+    return np.asarray(cv2.resize(blurred, (w, h), interpolation=cv2.INTER_CUBIC), np.float32)
 
 
 def skin_mask(picture: Picture, mesh: FaceMesh) -> Mask:
@@ -157,7 +160,7 @@ def skin_mask(picture: Picture, mesh: FaceMesh) -> Mask:
     cheeks = np.array([tone[round(y), round(x)] for x, y in mesh.points[[50, 280, 205, 425, 118, 347]]])
     away = np.linalg.norm((tone - cheeks.mean(axis=0)) / (90.0, 20.0, 20.0), axis=-1)
     mask = (inside / 255.0) * np.clip(2 - away, 0, 1)
-    return cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.05 * mesh.iod)
+    return np.asarray(cv2.GaussianBlur(mask.astype(np.float32), (0, 0), 0.05 * mesh.iod), np.float32)
 
 
 def _sharpen(picture: Picture, scale: float) -> NDArray[np.float32]:

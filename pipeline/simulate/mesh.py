@@ -1,13 +1,14 @@
 """The landmarks of a face in a photograph, and smooth displacement fields that move chosen landmarks exactly.
 
-Landmarks are those of MediaPipe's face mesh (Kartynnik et al. 2019). Fields are radial-basis interpolants with Wendland's
-compactly supported C2 function (1995), so that what lies beyond their reach does not move at all.
+Landmarks are those of MediaPipe's face mesh (Kartynnik et al. 2019). Fields are radial-basis interpolants with
+Wendland's compactly supported C2 function (1995), so that what lies beyond their reach does not move at all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,7 @@ from data_schemas.errors import NothingUsableError
 
 Pixels = NDArray[np.float64]
 Picture = NDArray[np.uint8]
+Field = NDArray[np.float32]
 
 RIGHT_EYE = (33, 133)
 LEFT_EYE = (362, 263)
@@ -87,7 +89,7 @@ def find_mesh(picture: Picture) -> FaceMesh:
     x1, y1 = np.ceil((low + high) / 2 + half).astype(int)
     crop = picture[y0:y1, x0:x1]
     scale = 600.0 / max(crop.shape[:2])
-    large = cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+    large = np.asarray(cv2.resize(crop, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), np.uint8)
     found = _run_mediapipe(large)
     actual = np.array([large.shape[1] / crop.shape[1], large.shape[0] / crop.shape[0]])
     return FaceMesh((found[:, :2] + 0.5) / actual - 0.5 + (x0, y0), -found[:, 2] / scale)
@@ -117,7 +119,7 @@ def wendland(distance: NDArray[np.floating]) -> NDArray[np.floating]:
     return rest**4 * (4 * distance + 1)
 
 
-def displacement_field(mesh: FaceMesh, moves: Mapping[int, Pixels], reach: float, at: Pixels) -> NDArray[np.float32]:
+def displacement_field(mesh: FaceMesh, moves: Mapping[int, Pixels], reach: float, at: NDArray[np.floating]) -> Field:
     """The smooth field that gives each landmark its displacement exactly.
 
     Args:
@@ -138,3 +140,19 @@ def displacement_field(mesh: FaceMesh, moves: Mapping[int, Pixels], reach: float
     for knot, weight in zip(knots, weights, strict=True):
         out += wendland(np.hypot(at[..., 0] - knot[0], at[..., 1] - knot[1]) / reach)[..., None] * weight
     return out.astype(np.float32)
+
+
+def look_up(picture: NDArray[Any], place: NDArray[np.floating]) -> NDArray[Any]:
+    """A picture's values at places between its pixels, linear; beyond its rim those of the rim.
+
+    Args:
+        picture: Shape (h, w) or (h, w, c).
+        place: Columns and rows, shape (..., 2) of two dimensions before the last.
+
+    Returns:
+        The picture's own dtype, one value or c values per place.
+    """
+    import cv2
+
+    remap = cast(Any, cv2).remap
+    return remap(picture, place.astype(np.float32, copy=False), None, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

@@ -33,8 +33,8 @@ def write_video(
 ) -> None:
     """Write a video; the rate may vary and the first time may lie above 0.
 
-    Presentation times are multiples of 1/90000 s, so within 5.6 us of those asked for; in .mkv, whose clock is coarser by its
-    specification, within 0.5 ms.
+    Presentation times are multiples of 1/90000 s, so within 5.6 us of those asked for; in .mkv, whose clock is
+    coarser, within 0.5 ms.
 
     Args:
         path: File to write; .mp4, .mov or .mkv. Its folder must exist.
@@ -45,8 +45,8 @@ def write_video(
         hook: Told of each frame under the step "video".
 
     Raises:
-        InvalidValueError: times that do not increase on the file's clock, another number of frames than times, a size or codec
-            that cannot be encoded.
+        InvalidValueError: times that do not increase on the file's clock, other numbers of frames than of times, a
+            size or codec that cannot be encoded. A file begun is removed.
         UnreadableFileError: the file cannot be written there.
     """
     import av
@@ -57,17 +57,20 @@ def write_video(
     if suffix not in ENDINGS[codec]:
         raise InvalidValueError(f"no {codec} video with this ending", file=path, expected=" or ".join(ENDINGS[codec]))
     ticks = _ticks(times_s, 1_000 if suffix == ".mkv" else TICKS_PER_S)
-    options = {} if suffix == ".mkv" else {"video_track_timescale": str(TICKS_PER_S)}
+    ticks_option = dict.fromkeys(("video_track_timescale", "movie_timescale"), str(TICKS_PER_S))
+    options = {} if suffix == ".mkv" else ticks_option
     try:
         with av.open(str(path), "w", options=options) as container:
             written = _encode(container, path, frames, ticks, quality, codec, hook)
     except TelltaleError:
+        path.unlink(missing_ok=True)
         raise
     except (OSError, av.FFmpegError) as error:
         raise UnreadableFileError(
             "a video cannot be written", file=path, got=str(error), mend="Is the folder there, and may one write to it?"
         ) from error
     if written != len(ticks):
+        path.unlink(missing_ok=True)
         raise InvalidValueError("every frame needs one time", file=path, got=f"{written} frames", expected=len(ticks))
 
 
@@ -108,10 +111,15 @@ def _encode(
         if written == len(ticks):
             return written + 1
         if stream is None:
-            stream = _add_stream(container, path, picture.shape[1], picture.shape[0], Fraction(TICKS_PER_S, step), quality, codec)
+            stream = _add_stream(
+                container, path, picture.shape[1], picture.shape[0], Fraction(TICKS_PER_S, step), quality, codec
+            )
         if picture.shape != (stream.height, stream.width, 3):
             raise InvalidValueError(
-                "all frames of a video need one size", file=path, got=picture.shape, expected=(stream.height, stream.width, 3)
+                "all frames of a video need one size",
+                file=path,
+                got=picture.shape,
+                expected=(stream.height, stream.width, 3),
             )
         frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
         frame.pts, frame.time_base = int(ticks[written]), Fraction(1, TICKS_PER_S)

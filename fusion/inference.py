@@ -1,0 +1,142 @@
+"""The fused statement of one person: from encodings to an emotion track, incongruence events and how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.emotion import CHANNELS, EmotionTrack
+from data_schemas.errors import InvalidValueError
+from data_schemas.event import Event
+from data_schemas.features import Encoding
+from data_schemas.hook import Hook, silent
+from data_schemas.intervals import Interval
+from data_schemas.time import NS_PER_S, Int64Array, Regular
+from fusion.attribution import joint_and_shares
+from fusion.checkpoint import Checkpoint, load_checkpoint
+from fusion.incongruence import find_incongruences
+from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
+from fusion.tokens import HOP_NS, Tokens, tokens_of
+from fusion.windows import Joint, window_starts
+
+
+SPEAKING = tuple(channel for channel in CHANNELS if channel != "context")
+"""Channels that come from the person; context alone never allows a statement."""
+
+
+def fuse(
+    encodings: Sequence[Encoding],
+    extent: Interval,
+    grid_hz: float = 25.0,
+    weights: Path | None = None,
+    device: str = "auto",
+    hook: Hook = silent,
+) -> tuple[EmotionTrack, tuple[Event, ...], dict[str, Any]]:
+    """Join all channels of one person.
+
+    Memory is flat in the length of the session: the network sees windows of 20 s, half overlapping and cross-faded, a few
+    at a time. The same input gives the same values.
+
+    Args:
+        encodings: Of one person, any channels; a channel without an encoding is simply absent.
+        extent: What to cover, session clock.
+        grid_hz: Rows per second, > 0; grid times are multiples of the period from 0 of the session clock, within the extent.
+        weights: A .safetensors file with its .json beside it; the shipped weights by default.
+        device: "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "mps".
+        hook: Progress.
+
+    Returns:
+        The track (`valid` False where no channel has anything; `cannot_say` 1 where nothing but context speaks, or where
+        the uncertainty is above the threshold found in training), incongruence events, and a record of how it was made.
+
+    Raises:
+        InvalidValueError: encodings of different people, a bad grid rate, a device that is not there.
+        MissingFileError, UnreadableFileError: the weights are not there or are no fusion weights.
+    """
+    if not np.isfinite(grid_hz) or grid_hz <= 0:
+        raise InvalidValueError("the grid needs a rate above 0 Hz", got=grid_hz)
+    model = load_checkpoint(weights)
+    where = pick_device(device)
+    tokens = tokens_of(encodings, extent)
+    network = model.network.to(where)
+    joint, shares = joint_and_shares(network, tokens, model.decisions.temperature, where, hook)
+    valid, silenced = judge(tokens, joint, model.decisions.cannot_say_above)
+    grid = grid_times(extent, grid_hz)
+    track = _track(tokens, joint, shares, valid, silenced, grid)
+    own = [event for encoding in encodings for event in encoding.events]
+    events = find_incongruences(
+        tokens.person, tokens.times_ns, joint, valid & ~silenced, shares, model.decisions, own
+    )  # fmt: skip
+    return track, events, _record(model, tokens, where)
+
+
+def judge(tokens: Tokens, joint: Joint, cannot_say_above: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where any channel has anything, and where no statement can be made; bool (n,) each."""
+    valid = np.any([tokens.present(channel) for channel in CHANNELS], axis=0)
+    spoken = np.any([tokens.present(channel) for channel in SPEAKING], axis=0)
+    return valid, ~spoken | (uncertainty_of(joint) > cannot_say_above)
+
+
+def grid_times(extent: Interval, grid_hz: float) -> Int64Array:
+    """Grid times within the extent: multiples of the period from 0 of the session clock, int64 ns."""
+    period = NS_PER_S / grid_hz
+    first, last = int(np.ceil(extent.start_ns / period)), int(np.ceil(extent.end_ns / period))
+    times = Regular(0, period, last).times_of(np.arange(first, last + 1))
+    return times[(times >= extent.start_ns) & (times < extent.end_ns)]
+
+
+def pick_device(name: str) -> str:
+    """The torch device for a name.
+
+    Raises:
+        InvalidValueError: unknown, or not on this machine.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return "cuda" if there["cuda"] else "cpu"
+    if not there.get(name, False):
+        usable = ", ".join(["auto", *(device for device, usable in there.items() if usable)])
+        raise InvalidValueError("this device cannot be used here", got=name, expected=usable)
+    return name
+
+
+def _track(
+    tokens: Tokens,
+    joint: Joint,
+    shares: NDArray[np.float64],
+    valid: NDArray[np.bool_],
+    silenced: NDArray[np.bool_],
+    grid: Int64Array,
+) -> EmotionTrack:
+    """Bring the statements from the steps of 0.5 s to the grid: linear between valid neighbours, never across a gap."""
+    uncertainty, concealed = uncertainty_of(joint), concealed_of(joint)
+    steps = np.column_stack([felt_of(joint), shown_of(joint), concealed, uncertainty, silenced, shares])
+    place = (grid - tokens.times_ns[0]) / HOP_NS
+    left = np.clip(np.floor(place).astype(int), 0, len(tokens) - 1)
+    right = np.clip(left + 1, 0, len(tokens) - 1)
+    nearest = np.clip(np.rint(place).astype(int), 0, len(tokens) - 1)
+    fraction = np.where(valid[left] & valid[right], np.clip(place - left, 0.0, 1.0), (nearest != left).astype(float))
+    values = (1 - fraction[:, None]) * steps[left] + fraction[:, None] * steps[right]
+    values[:, 10] = steps[nearest, 10]
+    return EmotionTrack(tokens.person, grid, values.astype(np.float32), valid[nearest])
+
+
+def _record(model: Checkpoint, tokens: Tokens, device: str) -> dict[str, Any]:
+    return {
+        "model": model.name,
+        "trained_on": model.training.get("data", "unknown"),
+        "decisions": asdict(model.decisions),
+        "channels": list(tokens.channels),
+        "windows": len(window_starts(len(tokens), model.shape.steps)),
+        "window_s": model.shape.steps * HOP_NS / NS_PER_S,
+        "unread_features": list(tokens.unread),
+        "device": device,
+        "shares": "leave one channel out, Jensen-Shannon divergence of the joint felt x shown probability",
+    }

@@ -1,0 +1,189 @@
+"""Electrodermal activity: tonic level, phasic part, and skin conductance responses."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from modalities.physiology.beats import quietly
+from modalities.physiology.stretches import Stretch
+
+Values = NDArray[np.float64]
+Flags = NDArray[np.bool_]
+
+RATE_HZ = 10.0
+"""EDA is thinned out to at least this rate: its fastest part, the rise of a response, takes half a second."""
+SHORTEST_S = 4.0
+LOWEST_RATE_HZ = 2.0
+"""Below this rate no responses are looked for."""
+_LEAST_US, _NOISE_FACTOR, _AREA_TO_HEIGHT = 0.02, 5.0, 0.78
+_SMOOTH_S, _SEEN_SHARE = 0.16, 0.42
+_RECOVERY_S = 4.0
+_LONGEST_RISE_S, _LONGEST_RECOVERY_S = 6.0, 20.0
+_HIGHEST_US, _STEEPEST_US_PER_S, _JITTER_US = 100.0, 8.0, 0.08
+
+
+@dataclass(frozen=True)
+class Response:
+    """One skin conductance response; positions in samples of its stretch, amplitude in the unit of the stretch.
+
+    Attributes:
+        onset: Where it begins to rise.
+        peak: Where it is highest.
+        end: Half recovery, or where the next response or the stretch cuts it off.
+        amplitude: Height of the peak over the onset's level, or over the decay of the response before it.
+        recovered: Whether half of the amplitude was lost again at `end`.
+    """
+
+    onset: int
+    peak: int
+    end: int
+    amplitude: float
+    recovered: bool
+
+
+def smooth(stretch: Stretch) -> Stretch:
+    """A stretch of 10 to 20 Hz without what is faster than about 1 Hz."""
+    return Stretch(stretch.start_ns, stretch.rate_hz, _smoothed(stretch.values, stretch.rate_hz))
+
+
+def find_artefacts(stretch: Stretch, microsiemens: bool) -> tuple[Flags, Flags]:
+    """Samples that cannot be skin conductance.
+
+    The limits in uS follow Kleckner et al. (2018, "Simple, transparent, and flexible automated quality assessment procedures
+    for ambulatory electrodermal activity data"): range, and slope with the second around it. Noise: what is faster
+    than 1 Hz exceeds half of what is slower.
+
+    Args:
+        stretch: At 10 to 20 Hz, not smoothed.
+        microsiemens: Whether the unit is known to be uS; without it only the noise is judged.
+
+    Returns:
+        Off (no contact, or beyond the amplifier's range) and noisy, each bool (n,).
+    """
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
+
+    x, rate = stretch.values, stretch.rate_hz
+    slow = gaussian_filter1d(x, 0.4 * rate, mode="nearest")
+    size = max(3, round(5 * rate))
+    fast_power = uniform_filter1d((x - slow) ** 2, size, mode="nearest")
+    mean = uniform_filter1d(slow, 4 * size, mode="nearest")
+    slow_power = uniform_filter1d((slow - mean) ** 2, 4 * size, mode="nearest")
+    noisy = fast_power > 0.25 * slow_power
+    off = np.zeros(len(x), bool)
+    if microsiemens:
+        noisy &= fast_power > _JITTER_US**2
+        second = max(3, round(2 * rate) // 2 * 2 + 1)
+        off = (maximum_filter1d(np.abs(x), second, mode="nearest") < _LEAST_US) | (np.abs(x) > _HIGHEST_US)
+        steep = np.abs(np.gradient(x) * rate) > _STEEPEST_US_PER_S if len(x) > 1 else np.zeros(len(x), bool)
+        noisy |= maximum_filter1d(steep.astype(np.uint8), second, mode="nearest").astype(bool)
+    else:
+        noisy &= fast_power > 1e-4 * max(float(np.var(x)), 1e-300)
+    return off, noisy & ~off
+
+
+def decompose(stretch: Stretch) -> tuple[Values, Values]:
+    """Tonic and phasic part of a smoothed stretch (n,), in its unit: neurokit2's high-pass at 0.05 Hz (Biopac's rule)."""
+    import neurokit2 as nk
+
+    x = stretch.values
+    found: dict[str, Values] = {}
+
+    def split() -> None:
+        reach = min(len(x) - 1, round(20 * stretch.rate_hz))
+        padded = np.pad(x, reach, mode="reflect", reflect_type="odd")
+        parts = nk.eda_phasic(padded, sampling_rate=stretch.rate_hz, method="highpass")
+        found["tonic"] = parts["EDA_Tonic"].to_numpy()[reach : reach + len(x)]
+        found["phasic"] = parts["EDA_Phasic"].to_numpy()[reach : reach + len(x)]
+
+    if not quietly(split) or not np.all(np.isfinite(found["tonic"] + found["phasic"])):
+        return np.full(len(x), float(np.mean(x))), x - float(np.mean(x))
+    return found["tonic"], found["phasic"]
+
+
+def noise_in(slow: Stretch, thinned: bool) -> float:
+    """Standard deviation of white noise as strong as that in an unsmoothed stretch, from its second differences.
+
+    Args:
+        slow: At 10 to 20 Hz.
+        thinned: Whether it was thinned out; the low-pass before that hides 58 % of the fast noise looked at here.
+    """
+    if len(slow.values) < 5:
+        return 0.0
+    seen = float(np.median(np.abs(np.diff(slow.values, 2)))) / 0.6745 / np.sqrt(6)
+    return seen / _SEEN_SHARE if thinned else seen
+
+
+def find_responses(stretch: Stretch, noise: float, microsiemens: bool) -> list[Response]:
+    """Skin conductance responses, in order of onset.
+
+    The exponential recovery of a response is undone (the slope plus the level over 4 s, a simple form of the driver of
+    Benedek & Kaernbach 2010), so that a response on the way down from the one before still stands out as a lobe of the
+    driver, and its amplitude, from the area of the lobe, contains neither that recovery nor a drift. A response counts
+    if its lobe is five standard deviations of the noise high and its amplitude reaches 0.02 uS (where the unit is not
+    known: 5 % of the robust range of the signal).
+
+    Args:
+        stretch: Smoothed by `smooth`, in uS if `microsiemens`.
+        noise: Of the stretch before it was smoothed, from `noise_in`.
+        microsiemens: Whether the unit is uS.
+    """
+    from scipy.signal import find_peaks
+
+    x, rate = stretch.values, stretch.rate_hz
+    if stretch.seconds < SHORTEST_S or rate < LOWEST_RATE_HZ:
+        return []
+    driver = _driver(x, rate)
+    impulse = np.zeros(round(8 * rate) + 1)
+    impulse[len(impulse) // 2] = 1.0
+    noise_in_driver = noise * float(np.linalg.norm(_driver(_smoothed(impulse, rate), rate)))
+    least = _LEAST_US if microsiemens else 0.05 * float(np.subtract(*np.percentile(x, (95, 5))))
+    height = max(_NOISE_FACTOR * noise_in_driver, 0.5 * least, 1e-12)
+    reach = 2 * round(_LONGEST_RISE_S * rate) + 1
+    lobes, about = find_peaks(driver, prominence=height, distance=max(1, round(0.7 * rate)), wlen=max(3, reach))
+    found: list[Response] = []
+    limits = np.r_[about["left_bases"][1:], len(x) - 1] if len(lobes) else []
+    for lobe, left, right, tall, limit in zip(
+        lobes.tolist(), about["left_bases"].tolist(), about["right_bases"].tolist(), about["prominences"], limits, strict=True
+    ):
+        onset = _crossing(driver[left : lobe + 1][::-1], driver[lobe] - 0.5 * tall)
+        close = lobe + _crossing(driver[lobe : right + 1], driver[lobe] - 0.9 * tall)
+        one = _measure(x, driver, rate, (lobe - onset, lobe, close), driver[lobe] - tall, max(int(limit), close))
+        if one.amplitude >= least:
+            found.append(one)
+    return found
+
+
+def _smoothed(x: Values, rate: float) -> Values:
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(x, _SMOOTH_S * rate, mode="nearest"))
+
+
+def _driver(x: Values, rate: float) -> Values:
+    from scipy.ndimage import gaussian_filter1d
+
+    return np.asarray(gaussian_filter1d(np.gradient(x) * rate, max(0.12 * rate, 0.3), mode="nearest")) + x / _RECOVERY_S
+
+
+def _crossing(falling: Values, level: float) -> int:
+    """Steps from the first value until one is at or below the level; to the last one if none is."""
+    below = np.flatnonzero(falling <= level)
+    return int(below[0]) if len(below) else len(falling) - 1
+
+
+def _measure(
+    x: Values, driver: Values, rate: float, lobe: tuple[int, int, int], foot: float, limit: int
+) -> Response:
+    """Peak, amplitude and end of the response whose lobe is (start, top, end); it may last up to sample `limit`."""
+    onset, top, close = lobe
+    area = float(np.clip(driver[onset : close + 1] - foot, 0, None).sum()) / rate
+    amplitude = _AREA_TO_HEIGHT * area
+    search = x[top : min(limit, close + round(rate)) + 1]
+    peak = top + int(search.argmax()) if search.max() > x[top] else close
+    last = min(limit, len(x) - 1, peak + round(_LONGEST_RECOVERY_S * rate))
+    half = np.flatnonzero(x[peak : last + 1] <= x[peak] - amplitude / 2)
+    end = peak + int(half[0]) if len(half) else last
+    return Response(onset, peak, max(end, peak), amplitude, bool(len(half)))

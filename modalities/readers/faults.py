@@ -1,0 +1,68 @@
+"""What file libraries throw at broken files, turned into one clear error; and what they log, turned into notes."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import warnings
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from data_schemas.errors import TelltaleError, UnreadableFileError
+
+LIBRARY_ERRORS: tuple[type[Exception], ...] = (
+    OSError,
+    ValueError,
+    TypeError,
+    LookupError,
+    ArithmeticError,
+    AttributeError,
+    EOFError,
+    RuntimeError,
+    MemoryError,
+    AssertionError,
+    NameError,
+    SyntaxError,
+    StopIteration,
+    BufferError,
+    struct.error,
+    zlib.error,
+)
+"""Parsers of binary files fail in all of these ways when the bytes are not what they expect."""
+
+
+@contextmanager
+def reading(path: Path, what: str, mend: str | None = None) -> Iterator[None]:
+    """Turn whatever a library throws while it reads `path` as `what` into an `UnreadableFileError`."""
+    try:
+        yield
+    except TelltaleError:
+        raise
+    except LIBRARY_ERRORS as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise UnreadableFileError(f"not readable as {what}", file=path, got=said, mend=mend) from error
+
+
+@contextmanager
+def hushed(logger: str) -> Iterator[list[str]]:
+    """Keep a library's warnings off the screen; yields the list that they are collected in."""
+    said: list[str] = []
+
+    class _Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append(" ".join(record.getMessage().split()))
+
+    log = logging.getLogger(logger)
+    handler, before = _Collect(level=logging.WARNING), log.propagate
+    log.addHandler(handler)
+    log.propagate = False
+    try:
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            yield said
+        said += [" ".join(str(one.message).split()) for one in caught if not issubclass(one.category, DeprecationWarning)]
+    finally:
+        log.removeHandler(handler)
+        log.propagate = before
