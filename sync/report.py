@@ -17,7 +17,7 @@ from sync.match import Match
 Method = Literal["reference", "offset", "markers", "lsl", "assumed"]
 Verdict = Literal["pass", "warn", "fail"]
 
-FEW_PAIRS = 3
+FEW_PAIRS = 5
 LARGE_RESIDUAL_MS = 20.0
 LOW_COVERAGE = 0.5
 LOW_SHARE = 0.5

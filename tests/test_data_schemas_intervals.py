@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
@@ -31,6 +31,7 @@ def cells_of(given_set: IntervalSet) -> np.ndarray:
     return cells
 
 
+@settings(deadline=None)
 @given(sets(), sets())
 def test_the_algebra_is_that_of_sets_of_moments(a: tuple, b: tuple) -> None:
     (one, one_cells), (other, other_cells) = a, b
@@ -43,6 +44,7 @@ def test_the_algebra_is_that_of_sets_of_moments(a: tuple, b: tuple) -> None:
     assert (one - other) | (one & other) == one
 
 
+@settings(deadline=None)
 @given(sets(), sets())
 def test_results_are_sorted_disjoint_and_do_not_touch(a: tuple, b: tuple) -> None:
     for made in (a[0], a[0] | b[0], a[0] & b[0], a[0] - b[0]):
@@ -51,6 +53,7 @@ def test_results_are_sorted_disjoint_and_do_not_touch(a: tuple, b: tuple) -> Non
         assert made.bounds.dtype == np.int64
 
 
+@settings(deadline=None)
 @given(sets())
 def test_equal_sets_are_equal_and_hash_alike(a: tuple) -> None:
     again = IntervalSet([(int(x), int(y)) for x, y in a[0].bounds[::-1]])
@@ -84,6 +87,7 @@ def test_empty_and_reversed_intervals_are_refused(pair: tuple[int, int]) -> None
         IntervalSet([pair])
 
 
+@settings(deadline=None)
 @given(st.integers(0, 50), st.integers(1, 30), st.integers(0, 50), st.integers(1, 30))
 def test_overlap_and_iou_agree_with_counting(a: int, n: int, b: int, m: int) -> None:
     one, other = Interval(a, a + n), Interval(b, b + m)
@@ -109,6 +113,7 @@ def test_slow_streams_are_not_one_gap_after_the_other() -> None:
     assert len(IntervalSet.of_axis(minutes)) == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.booleans(), max_size=40))
 def test_where_a_mask_holds_each_sample_lasts_until_the_next(mask: list[bool]) -> None:
     axis = Regular(100, 10.0, len(mask))

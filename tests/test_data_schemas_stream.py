@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import ClockError, InvalidValueError, MissingTrackError
@@ -30,6 +30,7 @@ def signal(values: np.ndarray, **more: object) -> Signal:
     return Signal(info=info(), axis=axis, values=values, columns=columns, units=("1",) * len(columns), **more)
 
 
+@settings(deadline=None)
 @given(st.floats(-1e4, 1e4), st.floats(-500, 500), st.integers(0, 50))
 def test_times_and_support_move_together(offset_s: float, drift_ppm: float, n: int) -> None:
     native = signal(np.zeros((n, 1)))
@@ -99,6 +100,7 @@ def test_frames_come_in_order_with_their_times_and_stop_at_the_axis() -> None:
     assert len(list(video.frames())) == 3
 
 
+@settings(deadline=None)
 @given(st.integers(0, 500), st.integers(1, 60), st.integers(0, 59))
 def test_blocks_of_sound_cover_every_sample(n: int, size: int, overlap: int) -> None:
     ramp = np.arange(n, dtype=np.float32)[:, None]

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
@@ -11,11 +11,13 @@ from data_schemas.time import NS_PER_S, Explicit, Regular, to_ns, to_s
 DAY = 86_400
 
 
+@settings(deadline=None)
 @given(st.integers(-DAY * NS_PER_S, DAY * NS_PER_S))
 def test_seconds_and_back_keep_every_nanosecond_of_a_day(t: int) -> None:
     assert abs(to_ns(to_s(t)) - t) <= 8
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=20))
 def test_to_ns_rounds_to_the_nearest(seconds: list[float]) -> None:
     out = to_ns(np.array(seconds))
@@ -29,6 +31,7 @@ def test_times_that_are_no_numbers_are_refused(bad: float) -> None:
         to_ns(np.array([0.0, bad]))
 
 
+@settings(deadline=None)
 @given(
     st.sampled_from([1, 3.9, 25, 29.97, 30, 128, 360, 500, 1000, 44100]),
     st.integers(1, 5000),
@@ -63,6 +66,7 @@ def test_impossible_rates_are_refused(rate: float) -> None:
         Regular.from_rate(rate, 3)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-(10**17), 10**17), min_size=0, max_size=50, unique=True))
 def test_an_explicit_axis_keeps_its_times(times: list[int]) -> None:
     given_times = np.sort(np.array(times, dtype=np.int64))

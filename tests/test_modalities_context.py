@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
@@ -196,6 +196,7 @@ def test_an_impossible_setting_is_refused(presence: object) -> None:
         encode(mark(5, kind="question"), presence_s=presence)
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(st.floats(-20, 80), st.floats(0, 30), st.sampled_from(["question", "stim", "base"])), max_size=15

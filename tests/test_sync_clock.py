@@ -37,11 +37,13 @@ def test_affine_states_target_as_drifted_source_plus_offset() -> None:
     assert clock.drift_ppm_at(0) == pytest.approx(100)
 
 
+@settings(deadline=None)
 @given(clock_maps(), times)
 def test_inverse_returns_within_one_nanosecond(clock: ClockMap, t: np.ndarray) -> None:
     assert np.abs(clock.inverse(clock(t)) - t).max() <= 1
 
 
+@settings(deadline=None)
 @given(clock_maps(), times)
 def test_later_stays_later(clock: ClockMap, t: np.ndarray) -> None:
     ordered = np.unique(t)
@@ -50,7 +52,7 @@ def test_later_stays_later(clock: ClockMap, t: np.ndarray) -> None:
     assert np.all(np.diff(mapped)[np.diff(ordered) > 1] > 0)
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(clock_maps(), clock_maps(), times)
 def test_then_is_one_after_the_other(first: ClockMap, second: ClockMap, t: np.ndarray) -> None:
     both = first.then(second)
@@ -59,6 +61,7 @@ def test_then_is_one_after_the_other(first: ClockMap, second: ClockMap, t: np.nd
     assert np.abs(both(t) - second(first(t))).max() <= 6
 
 
+@settings(deadline=None)
 @given(clock_maps(), clock_maps(), clock_maps(), times)
 def test_then_is_associative(a: ClockMap, b: ClockMap, c: ClockMap, t: np.ndarray) -> None:
     left, right = a.then(b).then(c), a.then(b.then(c))

@@ -132,7 +132,7 @@ def test_bursts_of_a_tone_are_pulses() -> None:
     assert [p.duration_ns / NS_PER_S for p in pulses] == pytest.approx([0.1] * 4, abs=0.004)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(
     st.integers(0, 10_000), st.sampled_from(["white", "brown", "hum", "rounded"]), st.sampled_from([4.0, 64.0, 1000.0])
 )

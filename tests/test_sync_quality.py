@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
@@ -20,6 +20,7 @@ def longest_by_force(times: list[int]) -> int:
     return max(best, default=0)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(-20, 60), max_size=40))
 def test_as_few_stamps_as_possible_are_dropped_and_none_moved(times: list[int]) -> None:
     given_times = np.array(times, dtype=np.int64)
@@ -71,6 +72,7 @@ def test_rate_jitter_and_gaps_of_a_lossy_stream() -> None:
     assert quality.gaps.total_ns == pytest.approx(500 / 92.93 * S, rel=0.01)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 4 * S), min_size=1, max_size=30), st.integers(S // 10, 2 * S))
 def test_gaps_and_support_share_the_extent(steps: list[int], limit: int) -> None:
     axis = Explicit(np.cumsum(np.array(steps, dtype=np.int64)))

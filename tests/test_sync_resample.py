@@ -14,6 +14,7 @@ MS = 1_000_000
 S = NS_PER_S
 
 
+@settings(deadline=None)
 @given(st.integers(-(10**13), 10**13), st.integers(1, 60 * S), st.sampled_from([1.0, 10, 25, 29.97, 30, 60, 100, 360]))
 def test_the_grid_holds_every_multiple_of_the_period_and_nothing_else(start: int, length: int, rate: float) -> None:
     times = grid(Interval(start, start + length), rate)
@@ -47,7 +48,7 @@ def tracks(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return times, rng.normal(size=(n, 3)), rng.random((n, 3)) < draw(st.sampled_from([0.5, 0.9, 1.0]))
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(
     tracks(),
     st.sampled_from(["linear", "nearest", "hold"]),
@@ -85,6 +86,7 @@ def test_nothing_is_invented(track: tuple, join: str, gap_ms: int, rate: float) 
             assert run.min() - 1e-9 <= out[g, f] <= run.max() + 1e-9
 
 
+@settings(deadline=None)
 @given(tracks(), st.sampled_from([3, 25, 90]), st.floats(-5, 5), st.floats(-100, 100))
 def test_a_straight_line_stays_one_also_beside_gaps(track: tuple, rate: float, slope: float, level: float) -> None:
     times, _, valid = track

@@ -146,7 +146,12 @@ def find_responses(stretch: Stretch, noise: float, microsiemens: bool) -> list[R
     found: list[Response] = []
     limits = np.r_[about["left_bases"][1:], len(x) - 1] if len(lobes) else []
     for lobe, left, right, tall, limit in zip(
-        lobes.tolist(), about["left_bases"].tolist(), about["right_bases"].tolist(), about["prominences"], limits, strict=True
+        lobes.tolist(),
+        about["left_bases"].tolist(),
+        about["right_bases"].tolist(),
+        about["prominences"],
+        limits,
+        strict=True,
     ):
         onset = _crossing(driver[left : lobe + 1][::-1], driver[lobe] - 0.5 * tall)
         close = lobe + _crossing(driver[lobe : right + 1], driver[lobe] - 0.9 * tall)
@@ -174,9 +179,7 @@ def _crossing(falling: Values, level: float) -> int:
     return int(below[0]) if len(below) else len(falling) - 1
 
 
-def _measure(
-    x: Values, driver: Values, rate: float, lobe: tuple[int, int, int], foot: float, limit: int
-) -> Response:
+def _measure(x: Values, driver: Values, rate: float, lobe: tuple[int, int, int], foot: float, limit: int) -> Response:
     """Peak, amplitude and end of the response whose lobe is (start, top, end); it may last up to sample `limit`."""
     onset, top, close = lobe
     area = float(np.clip(driver[onset : close + 1] - foot, 0, None).sum()) / rate

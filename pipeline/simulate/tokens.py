@@ -101,10 +101,21 @@ def simulate_tokens(
             raise InvalidValueError("unknown channels", got=unknown, expected=", ".join(CHANNELS))
         there = [channel for channel in CHANNELS if channel in channels]
     strength = draw_effects(generator(seed, "token effects")) if effects is None else effects
-    course = draw_course(generator(seed, "token course"), length, strength)
-    scene = Scene.of(course, strength)
-    encodings = tuple(DRAW[channel](generator(seed, f"token {channel}"), scene) for channel in there)
-    return TokenSession(seed, Interval(0, to_ns(length)), course, strength, encodings)
+    return play(draw_course(generator(seed, "token course"), length, strength), seed, strength, there)
+
+
+def play(course: Course, seed: int, effects: Effects, channels: Sequence[str] = CHANNELS) -> TokenSession:
+    """What encoders would say of a given course.
+
+    Args:
+        course: What happens.
+        seed: Of people, labs and noise.
+        effects: How strongly it shows.
+        channels: Channels that the session has.
+    """
+    scene = Scene.of(course, effects)
+    encodings = tuple(DRAW[channel](generator(seed, f"token {channel}"), scene) for channel in channels)
+    return TokenSession(seed, Interval(0, to_ns(course.seconds)), course, effects, encodings)
 
 
 def examples(seeds: range, effects: Effects | None = None) -> Iterator[Example]:

@@ -13,7 +13,7 @@ from pipeline.simulate.profiles import Curve
 from pipeline.simulate.tokens_effects import Effects
 
 NEUTRAL = EMOTIONS.index("neutral")
-_BASE = {"neutral": 0.5, "negative": 0.22, "positive": 0.18, "surprise": 0.1}
+_BASE = {"neutral": 0.36, "negative": 0.28, "positive": 0.22, "surprise": 0.14}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def draw_course(rng: np.random.Generator, seconds: float, effects: Effects) -> C
     for anchor_s, expected in _anchors(rng, seconds, calm_s, cues, effects):
         emotion = _felt_given(rng, expected, effects.reliability)
         onset = max(anchor_s + between(rng, 0.2, 2.2), free_s + between(rng, 0.2, 1.0))
-        offset = min(onset + float(np.clip(rng.lognormal(np.log(3.2), 0.5), 1.0, 10.0)), seconds)
+        offset = min(onset + float(np.clip(rng.lognormal(np.log(3.5), 0.5), 1.0, 10.0)), seconds)
         if offset - onset < 0.8:
             continue
         display = _display(rng, emotion, hides, puts_on) if effects.follows else "neutral"
@@ -120,7 +120,7 @@ def _draw_cues(rng: np.random.Generator, seconds: float, calm_s: float, effects:
     stated = rng.random() < 0.75
     shares = rng.dirichlet(6 * np.array([_BASE[e] for e in EMOTIONS]) + [0, 0.5, 0.5, 0.5])
     asks = 0.9 if effects.design == "interview" else 0.08
-    pause_s = between(rng, 3, 12)
+    pause_s = log_uniform(rng, 1.5, 12)
     cues: list[CourseCue] = []
     cursor = calm_s + between(rng, 0.5, 5)
     while cursor < seconds - 3:

@@ -1,0 +1,192 @@
+"""One kind of signal to columns and events: heart, skin, breathing, temperature."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.event import Event
+from data_schemas.stream import Signal
+from data_schemas.time import NS_PER_S, Int64Array
+from modalities.physiology import beats as beat_module
+from modalities.physiology.beats import Beats, find_pulses, find_r_peaks
+from modalities.physiology.breathing import LOWEST_RATE_HZ as LOWEST_BREATHING_RATE_HZ
+from modalities.physiology.breathing import SHORTEST_S as SHORTEST_BREATHING_S
+from modalities.physiology.breathing import breathing_rate, find_breaths
+from modalities.physiology.heart import Column, Intervals, beat_quality, heart_rate, intervals_of, variability
+from modalities.physiology.stretches import Cut, Stretch, cut
+
+_UPSIDE_DOWN = -0.25
+
+
+@dataclass
+class Reading:
+    """What one column of one stream gave.
+
+    Attributes:
+        stream: Name of the stream.
+        columns: Features on the grid, by name.
+        reason: Why nothing of it is valid, object (n,), "" where something is.
+        events: In order of onset.
+        quality: Figures for the report.
+        warnings: In plain sentences.
+    """
+
+    stream: str
+    columns: dict[str, Column]
+    reason: NDArray[np.object_]
+    events: list[Event] = field(default_factory=list)
+    quality: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def usable(self) -> float:
+        """Share of the recorded time with a valid value, 0..1; also in `quality`."""
+        return float(self.quality.get("usable_share", 0.0))
+
+
+def reasons(
+    grid_ns: Int64Array, parts: Cut, columns: dict[str, Column], shortest_s: float, invalid: str = "noise"
+) -> tuple[NDArray[np.object_], float]:
+    """Why nothing holds at each grid time: "gap", "electrode_off", "too_short", else `invalid`; and the usable share.
+
+    Returns:
+        object (n,) with "" where any column holds; and the share of the recorded grid times where one does.
+    """
+    out = np.full(len(grid_ns), "gap", dtype=object)
+    for start, end in parts.off_ns.tolist():
+        out[slice(*np.searchsorted(grid_ns, (start, end)))] = "electrode_off"
+    for stretch in parts.stretches:
+        here = slice(*np.searchsorted(grid_ns, (stretch.start_ns, stretch.end_ns)))
+        out[here] = "too_short" if stretch.seconds < shortest_s else invalid
+    recorded = out != "gap"
+    for column in columns.values():
+        out[column.valid] = ""
+    share = float(np.count_nonzero(recorded & (out == ""))) / max(1, int(np.count_nonzero(recorded)))
+    return out, round(share, 4)
+
+
+def read_heart(signal: Signal, column: str, grid_ns: Int64Array, person: str, kind: str) -> Reading:
+    """Heart rate, variability and quality from an ECG (kind "ecg", which also gives R peaks) or a PPG."""
+    parts = cut(signal, column, bridge_s=0.04, flat_s=1.0)
+    rate = _rate_of(parts)
+    least = beat_module.LOWEST_RATE_HZ if kind == "ecg" else beat_module.LOWEST_PULSE_RATE_HZ
+    flip = False
+    if kind == "ecg":
+        found = [find_r_peaks(stretch) for stretch in parts.stretches]
+        flip = _upside_down(found)
+        if flip:
+            found = [find_r_peaks(stretch, flip=True) for stretch in parts.stretches]
+    else:
+        found = [find_pulses(stretch) for stretch in parts.stretches]
+    pairs = list(zip(parts.stretches, found, strict=True))
+    intervals: list[Intervals] = [intervals_of(stretch, beats) for stretch, beats in pairs]
+    hearts = heart_rate(grid_ns, intervals)
+    columns = {"heart_rate_bpm": hearts, "rmssd_ms": variability(grid_ns, intervals, hearts)}
+    if kind == "ecg":
+        columns["ecg_quality"] = beat_quality(grid_ns, pairs, hearts)
+    reason, usable = reasons(grid_ns, parts, columns, beat_module.SHORTEST_S)
+    reading = Reading(signal.info.name, columns, reason)
+    good = np.concatenate([beats.good for beats in found]) if found else np.zeros(0, bool)
+    likeness = np.concatenate([beats.likeness for beats in found])[good] if found else np.zeros(0)
+    reading.quality = {
+        "column": column,
+        "rate_hz": round(rate, 3),
+        "usable_share": usable,
+        "beats": int(np.count_nonzero(good)),
+        "beats_refused": int(np.count_nonzero(~good)),
+        "median_likeness": round(float(np.median(likeness)), 4) if len(likeness) else None,
+        "intervals_missed_or_extra": int(
+            sum(np.count_nonzero(_odd(one, beats)) for one, (_, beats) in zip(intervals, pairs, strict=True))
+        ),
+        "electrode_off_s": round(_total_s(parts.off_ns), 3),
+    }
+    if kind == "ecg":
+        reading.quality["inverted"] = flip
+        reading.events = _r_peaks(pairs, person)
+        if flip:
+            reading.warnings.append(f"'{signal.info.name}': the ECG is upside-down and was turned over")
+    if parts.stretches and rate < least:
+        reading.warnings.append(
+            f"'{signal.info.name}' is sampled at {rate:.3g} Hz; beats need {least:.0f} Hz or more, so there is no heart rate"
+        )
+    return reading
+
+
+def read_breathing(signal: Signal, column: str, grid_ns: Int64Array) -> Reading:
+    """Respiration rate from a belt or flow signal in any unit."""
+    parts = cut(signal, column, bridge_s=0.25, flat_s=10.0)
+    found = [(stretch, *find_breaths(stretch)) for stretch in parts.stretches]
+    columns = {"respiration_rate_bpm": breathing_rate(grid_ns, found)}
+    reason, usable = reasons(grid_ns, parts, columns, SHORTEST_BREATHING_S)
+    rate = _rate_of(parts)
+    quality = {
+        "column": column,
+        "rate_hz": round(rate, 3),
+        "usable_share": usable,
+        "breaths": int(sum(np.count_nonzero(good) for _, _, good in found)),
+    }
+    warnings = []
+    if parts.stretches and rate < LOWEST_BREATHING_RATE_HZ:
+        warnings.append(f"'{signal.info.name}' is sampled at {rate:.3g} Hz; breathing needs 1 Hz or more")
+    return Reading(signal.info.name, columns, reason, [], quality, warnings)
+
+
+def read_temperature(signal: Signal, column: str, grid_ns: Int64Array) -> Reading:
+    """Skin temperature in degrees Celsius; what lies outside 10 to 45 degrees is taken for a sensor without contact."""
+    unit = signal.units[signal.columns.index(column)].strip().lower().replace("°", "deg").replace(" ", "")
+    parts = cut(signal, column, bridge_s=1.0, flat_s=None)
+    out = Column.blank(len(grid_ns))
+    for stretch in parts.stretches:
+        slow = stretch.slowed(4.0)
+        value = slow.values
+        if unit in ("k", "kelvin", "degk"):
+            value = value - 273.15
+        elif unit in ("f", "degf", "fahrenheit"):
+            value = (value - 32) / 1.8
+        first, stop = np.searchsorted(grid_ns, (stretch.start_ns, stretch.end_ns))
+        since = np.arange(len(value)) / slow.rate_hz
+        out.values[first:stop] = np.interp((grid_ns[first:stop] - stretch.start_ns) / NS_PER_S, since, value)
+        out.valid[first:stop] = True
+    out = Column(out.values, out.valid & (out.values >= 10) & (out.values <= 45))
+    columns = {"temperature_degc": out}
+    reason, usable = reasons(grid_ns, parts, columns, 0.0, "electrode_off")
+    quality = {"column": column, "rate_hz": round(_rate_of(parts), 3), "usable_share": usable}
+    warnings = []
+    if unit not in ("c", "degc", "celsius", "k", "kelvin", "degk", "f", "degf", "fahrenheit"):
+        warnings.append(f"'{signal.info.name}': the unit of the temperature is not stated; degrees Celsius are assumed")
+    return Reading(signal.info.name, columns, reason, [], quality, warnings)
+
+
+def _upside_down(found: Sequence[Beats]) -> bool:
+    """Whether most of the good beats point down."""
+    votes = [(one.upright, int(np.count_nonzero(one.good))) for one in found if one.good.any()]
+    total = sum(count for _, count in votes)
+    return bool(total) and sum(upright * count for upright, count in votes) / total < _UPSIDE_DOWN
+
+
+def _odd(intervals: Intervals, beats: Beats) -> NDArray[np.bool_]:
+    """Intervals between good beats that are not usable."""
+    return beats.good[:-1] & beats.good[1:] & ~intervals.usable if len(beats.good) > 1 else np.zeros(0, bool)
+
+
+def _r_peaks(pairs: Sequence[tuple[Stretch, Beats]], person: str) -> list[Event]:
+    events = []
+    for stretch, beats in pairs:
+        times = stretch.times_of(beats.at)
+        for time, likeness, good in zip(times.tolist(), beats.likeness.tolist(), beats.good.tolist(), strict=True):
+            if good:
+                events.append(Event("physiology", "r_peak", time, time + 1_000_000, time, person, round(likeness, 4)))
+    return events
+
+
+def _rate_of(parts: Cut) -> float:
+    return max((stretch.rate_hz for stretch in parts.stretches), default=0.0)
+
+
+def _total_s(bounds: Int64Array) -> float:
+    return float((bounds[:, 1] - bounds[:, 0]).sum()) / NS_PER_S
