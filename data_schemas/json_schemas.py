@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from pydantic import BaseModel
+
 from data_schemas.result import ResultRecord, SyncReport
 from data_schemas.session import Manifest
 
 FOLDER = Path(__file__).with_name("json")
-MODELS = {"manifest": Manifest, "result": ResultRecord, "sync": SyncReport}
+MODELS: dict[str, type[BaseModel]] = {"manifest": Manifest, "result": ResultRecord, "sync": SyncReport}
 
 
 def schema_text(name: str) -> str:

@@ -39,8 +39,8 @@ def joint_and_shares(
         hook: Progress, one unit per run of the network over the session.
 
     Returns:
-        Joint probabilities (n, 16) and shares (n, 5), columns as in `CHANNELS`. Shares sum to 1 at every step; a channel
-        without any token has 0. Without any channel all shares are 0.
+        Joint probabilities (n, 16) and shares (n, 5), columns as in `CHANNELS`. Shares sum to 1 at every step; a
+        channel without any token has 0. Without any channel all shares are 0.
     """
     present = tokens.channels
     runs = 1 + (len(present) if len(present) > 1 else 0)
@@ -61,5 +61,5 @@ def joint_and_shares(
 def share_out(change: NDArray[np.float64], present: NDArray[np.bool_]) -> NDArray[np.float64]:
     """Changes (n, 5) over their sum; equal shares of the present channels (5,) where nothing changed."""
     total = change.sum(axis=1, keepdims=True)
-    equal = np.broadcast_to(present / max(1, np.count_nonzero(present)), change.shape)
+    equal = np.broadcast_to(present / max(1, int(np.count_nonzero(present))), change.shape)
     return np.where(total > LEAST_BITS, change / np.maximum(total, LEAST_BITS), equal)

@@ -93,7 +93,7 @@ def auc_of(score: Array, happened: NDArray[np.bool_]) -> float:
 
 
 def cannot_say_threshold(uncertainty: Array, right: NDArray[np.bool_], bins: int = 40) -> float:
-    """Smallest uncertainty from which on, bin by bin, the top emotion is wrong more often than right; 1 if there is none.
+    """Smallest uncertainty from which on, bin by bin, the top emotion is wrong more often than right; else 1.
 
     Args:
         uncertainty: 0..1, shape (n,).
@@ -114,11 +114,11 @@ def cannot_say_threshold(uncertainty: Array, right: NDArray[np.bool_], bins: int
 
 
 def conceal_threshold(probability: Array, happened: NDArray[np.bool_]) -> float:
-    """Probability threshold with the best F1, kept within 0.3..0.7. Shapes (n,)."""
-    candidates = np.linspace(0.3, 0.7, 21)
+    """Threshold with the best F1 within 0.5..0.8, so that what is said is likelier true than not. Shapes (n,)."""
+    candidates = np.linspace(0.5, 0.8, 16)
     scores = []
     for threshold in candidates:
         said = probability >= threshold
         hits = np.count_nonzero(said & happened)
-        scores.append(2 * hits / max(1, np.count_nonzero(said) + np.count_nonzero(happened)))
+        scores.append(2 * hits / max(1, int(np.count_nonzero(said)) + int(np.count_nonzero(happened))))
     return float(candidates[int(np.argmax(scores))])

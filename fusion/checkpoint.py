@@ -1,4 +1,4 @@
-"""Weights on disk: `NAME.safetensors` beside `NAME.json` (what they expect and decide) and `NAME.md` (the model card)."""
+"""Weights on disk: `NAME.safetensors` beside `NAME.json` (what they expect and decide) and `NAME.md` (model card)."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
     Raises:
         OSError: the folder cannot be written.
     """
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
     path.parent.mkdir(parents=True, exist_ok=True)
     state = {name: tensor.detach().cpu().contiguous() for name, tensor in checkpoint.network.state_dict().items()}
-    save_file(state, str(path), metadata={"format": str(FORMAT), "name": checkpoint.name})
+    path.write_bytes(save(state, metadata={"format": str(FORMAT), "name": checkpoint.name}))
     record = {
         "format": FORMAT,
         "name": checkpoint.name,
@@ -98,7 +98,10 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         known = record["vocabulary"]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableFileError(
-            "the record beside the fusion weights is not one", file=beside, got=f"{type(error).__name__}: {error}", mend=mend
+            "the record beside the fusion weights is not one",
+            file=beside,
+            got=f"{type(error).__name__}: {error}",
+            mend=mend,
         ) from error
     if record.get("format") != FORMAT or known != vocabulary_record():
         raise InvalidValueError(
@@ -109,7 +112,9 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         network.load_state_dict(load_file(str(weights)))
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
-        raise UnreadableFileError("these are not the fusion weights they claim to be", file=weights, got=reason, mend=mend) from error
+        raise UnreadableFileError(
+            "these are not the fusion weights they claim to be", file=weights, got=reason, mend=mend
+        ) from error
     network.eval()
     return Checkpoint(
         network, shape, decisions, str(record.get("name", weights.stem)), record["training"], record["figures"]

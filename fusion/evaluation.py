@@ -14,6 +14,7 @@ from data_schemas.errors import NothingUsableError
 from fusion.calibration import Decisions, auc_of, calibration_error
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
 from fusion.training import Example
+from fusion.transformer import steps_of
 from fusion.windows import Joint, joint_of, session_joint
 
 if TYPE_CHECKING:
@@ -26,8 +27,8 @@ DIGITS = 4
 def measure(network: nn.Module, decisions: Decisions, sessions: Sequence[Example]) -> dict[str, Any]:
     """Accuracy, AUC and calibration of all statements over the steps of all sessions, in a form that JSON holds.
 
-    `concealed.auc_behind_neutral` asks the harder question: among steps with a neutral display, is something felt? It is
-    taken within each session and averaged, so that knowing which sessions hide more does not count.
+    `concealed.auc_behind_neutral` asks the harder question: among steps with a neutral display, is something felt? It
+    is taken within each session and averaged, so that knowing which sessions hide more does not count.
 
     Raises:
         NothingUsableError: no session.
@@ -56,7 +57,7 @@ def measure(network: nn.Module, decisions: Decisions, sessions: Sequence[Example
 
 
 def auc_behind_neutral(joints: Sequence[Joint], sessions: Sequence[Example]) -> float:
-    """Mean over sessions of the AUC of `concealed` among steps with a neutral display; NaN where no session has both."""
+    """Mean over sessions of the AUC of `concealed` among steps with a neutral display; NaN if no session has both."""
     values = []
     for joint, one in zip(joints, sessions, strict=True):
         calm = one.truth.shown == NEUTRAL
@@ -69,7 +70,7 @@ def subset_uncertainty(
     network: nn.Module, decisions: Decisions, sessions: Sequence[Example]
 ) -> dict[tuple[str, ...], float]:
     """Mean uncertainty with each of the 31 subsets of channels, over one window in the middle of every session."""
-    steps = network.shape.steps
+    steps = steps_of(network)
     middles = [max(0, (len(one.tokens) - steps) // 2) for one in sessions]
     parts = [one.tokens.part(at, at + steps) for one, at in zip(sessions, middles, strict=True)]
     out = {}

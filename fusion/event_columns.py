@@ -14,7 +14,7 @@ from fusion.vocabulary import FAMILIES, TABLES
 
 Columns = NDArray[np.float32]
 LEAST_SCR_US = 0.05
-"""Amplitude from which skin conductance responses are usually counted (Boucsein et al. 2012); the unit of the column."""
+"""Amplitude from which skin conductance responses are usually counted (Boucsein et al. 2012): unit of the column."""
 
 
 def event_columns(channel: str, events: Sequence[Event], starts_ns: Int64Array, ends_ns: Int64Array) -> Columns:

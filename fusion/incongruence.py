@@ -31,7 +31,9 @@ begins 1 to 4 s after what caused it (Boucsein et al. 2012)."""
 MOST_LINKS = 20
 
 
-def hysteresis(probability: NDArray[np.float64], usable: NDArray[np.bool_], enter: float, leave: float) -> Iterator[slice]:
+def hysteresis(
+    probability: NDArray[np.float64], usable: NDArray[np.bool_], enter: float, leave: float
+) -> Iterator[slice]:
     """Runs that stay above `leave` and somewhere exceed `enter`; unusable samples end a run. Shapes (n,)."""
     above = np.concatenate([[False], usable & (probability >= leave), [False]])
     edges = np.flatnonzero(np.diff(above.astype(np.int8)))

@@ -24,7 +24,6 @@ from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
 from fusion.tokens import HOP_NS, Tokens, tokens_of
 from fusion.windows import Joint, window_starts
 
-
 SPEAKING = tuple(channel for channel in CHANNELS if channel != "context")
 """Channels that come from the person; context alone never allows a statement."""
 
@@ -39,20 +38,21 @@ def fuse(
 ) -> tuple[EmotionTrack, tuple[Event, ...], dict[str, Any]]:
     """Join all channels of one person.
 
-    Memory is flat in the length of the session: the network sees windows of 20 s, half overlapping and cross-faded, a few
-    at a time. The same input gives the same values.
+    Memory is flat in the length of the session: the network sees windows of 20 s, half overlapping and cross-faded, a
+    few at a time. The same input gives the same values.
 
     Args:
         encodings: Of one person, any channels; a channel without an encoding is simply absent.
         extent: What to cover, session clock.
-        grid_hz: Rows per second, > 0; grid times are multiples of the period from 0 of the session clock, within the extent.
+        grid_hz: Rows per second, > 0; grid times are the multiples of the period that lie in the extent.
         weights: A .safetensors file with its .json beside it; the shipped weights by default.
         device: "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "mps".
         hook: Progress.
 
     Returns:
-        The track (`valid` False where no channel has anything; `cannot_say` 1 where nothing but context speaks, or where
-        the uncertainty is above the threshold found in training), incongruence events, and a record of how it was made.
+        The track (`valid` False where no channel has anything; `cannot_say` 1 where nothing but context speaks, or
+        where the uncertainty is above the threshold found in training), incongruence events, and a record of how it
+        was made.
 
     Raises:
         InvalidValueError: encodings of different people, a bad grid rate, a device that is not there.
@@ -85,7 +85,7 @@ def judge(tokens: Tokens, joint: Joint, cannot_say_above: float) -> tuple[NDArra
 def grid_times(extent: Interval, grid_hz: float) -> Int64Array:
     """Grid times within the extent: multiples of the period from 0 of the session clock, int64 ns."""
     period = NS_PER_S / grid_hz
-    first, last = int(np.ceil(extent.start_ns / period)), int(np.ceil(extent.end_ns / period))
+    first, last = int(extent.start_ns // period) - 1, int(extent.end_ns // period) + 1
     times = Regular(0, period, last).times_of(np.arange(first, last + 1))
     return times[(times >= extent.start_ns) & (times < extent.end_ns)]
 

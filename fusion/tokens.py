@@ -72,6 +72,12 @@ class Tokens:
         shares = {c: self.shares[c] if c in channels else np.zeros_like(self.shares[c]) for c in CHANNELS}
         return replace(self, values=kept, shares=shares)
 
+    def without_columns(self, lost: Mapping[str, NDArray[np.bool_]]) -> Tokens:
+        """The same with some columns masked: channel -> bool (width of the channel,)."""
+        values = {c: np.where(lost[c], np.float32(0), self.values[c]) for c in CHANNELS}
+        shares = {c: np.where(lost[c], np.float32(0), self.shares[c]) for c in CHANNELS}
+        return replace(self, values=values, shares=shares)
+
     def part(self, start: int, stop: int) -> Tokens:
         """Tokens with indices start..stop-1."""
         return replace(

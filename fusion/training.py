@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,7 +16,8 @@ from data_schemas.hook import Hook, silent
 from fusion.calibration import Decisions, cannot_say_threshold, conceal_threshold, fit_temperature
 from fusion.posterior import concealed_of, felt_of, uncertainty_of
 from fusion.tokens import Tokens
-from fusion.transformer import Shape, build
+from fusion.transformer import Shape, build, steps_of
+from fusion.vocabulary import WIDTHS
 from fusion.windows import one_thread, stack, window_starts
 
 if TYPE_CHECKING:
@@ -71,13 +72,14 @@ class TrainingPlan:
         batch: Windows per batch.
         per_session: Windows taken from each session.
         learning_rate: At its highest; rises over the first 5 % and falls to 0 as a cosine.
-        subset_share: Share of windows in which only a random subset of the channels is left.
+        subset_share: Share of windows in which only a random subset of the channels is left; besides, a quarter of all
+            windows lose some columns of each channel, because encoders differ in what they give.
         check_every: Batches between checks on the held-out sessions.
         patience: Checks without improvement after which training stops.
     """
 
     seed: int = 0
-    shape: Shape = Shape()
+    shape: Shape = field(default_factory=Shape)
     batches: int = 1000
     batch: int = 16
     per_session: int = 4
@@ -104,9 +106,7 @@ class Fitted:
     best_check: int
 
 
-def fit(
-    examples: Iterator[Example], held_out: Sequence[Example], plan: TrainingPlan, hook: Hook = silent
-) -> Fitted:
+def fit(examples: Iterator[Example], held_out: Sequence[Example], plan: TrainingPlan, hook: Hook = silent) -> Fitted:
     """Train on a stream of examples until it ends, the plan's batches are done, or held-out sessions stop improving.
 
     Args:
@@ -176,7 +176,7 @@ def decide(network: nn.Module, held_out: Sequence[Example], seed: int = 0) -> De
 
     if not held_out:
         raise NothingUsableError("thresholds need held-out sessions")
-    windows = held_out_windows(held_out, network.shape.steps, seed)
+    windows = held_out_windows(held_out, steps_of(network), seed)
     with torch.inference_mode(), one_thread():
         both = [_logits_and_targets(network.eval(), windows[at : at + 16]) for at in range(0, len(windows), 16)]
     logits, targets = torch.cat([one for one, _ in both]), torch.cat([one for _, one in both])
@@ -225,7 +225,7 @@ def plan_record(plan: TrainingPlan) -> dict[str, Any]:
 
 
 def _batches(examples: Iterator[Example], plan: TrainingPlan, rng: np.random.Generator) -> Iterator[list[Example]]:
-    """Batches of random windows; a pool of several sessions is shuffled so that a batch does not hold one person alone."""
+    """Batches of random windows, drawn from a pool of several sessions, so that no batch holds one person alone."""
     pool: list[Example] = []
     steps, given = plan.shape.steps, 0
     for example in examples:
@@ -247,19 +247,22 @@ def _batches(examples: Iterator[Example], plan: TrainingPlan, rng: np.random.Gen
 
 
 def _thin(example: Example, rng: np.random.Generator, share: float) -> Example:
-    """With this chance only a random subset of the channels, any of the 31 alike."""
+    """With this chance only a random subset of the channels, any of the 31 alike; at times fewer columns, too."""
     subset, drop = int(rng.integers(1, 2 ** len(CHANNELS))), rng.random() < share
-    if not drop:
-        return example
-    kept = [channel for at, channel in enumerate(CHANNELS) if subset >> at & 1]
-    return Example(example.tokens.only(kept), example.truth)
+    tokens, thinner = example.tokens, rng.random() < 0.25
+    if drop:
+        tokens = tokens.only([channel for at, channel in enumerate(CHANNELS) if subset >> at & 1])
+    if thinner:
+        lost = {channel: rng.random(WIDTHS[channel]) < rng.uniform(0, 0.6) for channel in CHANNELS}
+        tokens = tokens.without_columns(lost)
+    return Example(tokens, example.truth)
 
 
 def _logits_and_targets(network: nn.Module, windows: Sequence[Example]) -> tuple[Tensor, Tensor]:
     """Logits (k, 16) and joint classes (k,) of all steps of the windows, padding left out."""
     import torch
 
-    steps = network.shape.steps
+    steps = steps_of(network)
     logits = network(*stack([one.tokens for one in windows], steps))
     lengths = [len(one.tokens) for one in windows]
     real = torch.arange(steps)[None] < torch.tensor(lengths)[:, None]

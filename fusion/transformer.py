@@ -1,10 +1,11 @@
 """The late-fusion transformer: tokens of all channels and one query per time step in, joint felt x shown out.
 
-Every channel is projected by its own layer; a learned channel embedding and a sinusoidal time embedding are added; masked
-tokens are hidden from attention. At every time step a learned query joins the sequence. After the layers each query is
-read out as 16 logits: the joint probability of felt and shown emotion. The three statements follow from that one table
-and therefore never contradict each other: felt and shown are its margins, concealed is what lies off its diagonal.
-Further estimands (a response in a concealed information test, a lab's own label) get heads of their own in `heads`.
+Every channel is projected by its own layer; a learned channel embedding and a sinusoidal time embedding are added;
+masked tokens are hidden from attention. At every time step a learned query joins the sequence. After the layers each
+query is read out as 16 logits: the joint probability of felt and shown emotion. The three statements follow from that
+one table and therefore never contradict each other: felt and shown are its margins, concealed is what lies off
+its diagonal. Further estimands (a response in a concealed information test, a lab's own label) get heads of their own
+in `heads`.
 
 torch is imported when a network is built, never when this module is.
 """
@@ -56,6 +57,12 @@ def build(shape: Shape) -> nn.Module:
     """A network with untrained weights; see `_classes` for its inputs and outputs."""
     network: nn.Module = _classes()[0](shape)
     return network
+
+
+def steps_of(network: nn.Module) -> int:
+    """Time steps per window that a network was built for."""
+    shape: Any = network.shape
+    return int(shape.steps)
 
 
 def time_embedding(steps: int, width: int) -> np.ndarray:
@@ -117,6 +124,8 @@ def _classes() -> tuple[Any, ...]:
             self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
             self.norm = nn.LayerNorm(shape.width)
             self.heads = nn.ModuleDict({"felt_shown": nn.Linear(shape.width, JOINT)})
+            self.when: Tensor
+            self.apart: Tensor
             when = torch.from_numpy(time_embedding(shape.steps, shape.width))
             self.register_buffer("when", when, persistent=False)
             step = torch.arange(shape.steps)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS
 from fusion.tokens import Tokens
-from fusion.transformer import JOINT
+from fusion.transformer import JOINT, steps_of
 from fusion.vocabulary import WIDTHS
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def joint_of(network: nn.Module, parts: Sequence[Tokens], temperature: float, de
     import torch
 
     with torch.inference_mode(), one_thread():
-        logits = network(*stack(parts, network.shape.steps, device)).double() / temperature
+        logits = network(*stack(parts, steps_of(network), device)).double() / temperature
         return logits.softmax(-1).cpu().numpy()
 
 
@@ -108,7 +108,7 @@ def windows_of(
     network: nn.Module, tokens: Tokens, temperature: float, device: str = "cpu"
 ) -> Iterator[tuple[int, Joint]]:
     """First step and joint probabilities (at most steps, 16) of every window, a batch at a time."""
-    steps = network.shape.steps
+    steps = steps_of(network)
     starts = window_starts(len(tokens), steps)
     for first in range(0, len(starts), BATCH):
         chosen = starts[first : first + BATCH]

@@ -142,8 +142,8 @@ def _context_streams(session: Session) -> dict[str, Stream]:
     }
     shared: dict[str, Stream] = {}
     if session.manifest.cues:
-        stream = cues_as_stream(session.manifest)
-        shared[stream.info.name] = stream
+        stated = cues_as_stream(session.manifest)
+        shared[stated.info.name] = stated
     for name, stream in session.streams.items():
         if name in for_clocks:
             continue

@@ -10,11 +10,18 @@ import numpy as np
 import pytest
 
 from data_schemas.errors import InvalidValueError
-from pipeline.simulate.action_units import ACTION_UNIT_TABLE, LIDS, POINTS, find_row, peak_point, planted_displacement
+from modalities.face.synthesis.action_units import (
+    ACTION_UNIT_TABLE,
+    LIDS,
+    POINTS,
+    find_row,
+    peak_point,
+    planted_displacement,
+)
+from modalities.face.synthesis.fields import landmark_moves, unit_fields
+from modalities.face.synthesis.mesh import _run_mediapipe
 from pipeline.simulate.face import NOISE_SIGMA, PULSE_GAIN, Puppet, render_face
-from pipeline.simulate.face_fields import landmark_moves, unit_fields
 from pipeline.simulate.face_portrait import MARGIN_PX, PHOTOGRAPHS, prepare_portrait
-from pipeline.simulate.mesh import _run_mediapipe
 from pipeline.simulate.motion import ACTION_UNITS, FaceMotion
 
 

@@ -1,14 +1,27 @@
-"""The mouth: how far it is open."""
+"""The mouth: how far it is open, and where it moves as in speech."""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
+from data_schemas.time import Int64Array, to_s
 from modalities.face.models import FloatArray
-from modalities.face.regions import INNER_LIPS
+from modalities.face.regions import INNER_LIPS, NAMES
+
+SYLLABLE = 1.0
+"""Least rise and fall of the lips' distance in one syllable, percent of the inter-ocular distance."""
+SYLLABLE_GAP_S = 0.45
+"""Longest distance of syllables within a phrase: speech runs at 2 to 8 per second."""
+PHRASE = 3
+"""Least number of syllables that make a phrase; a mouth that opens once is an expression."""
+JOIN_S = 1.2
+"""Openings nearer than this to a phrase belong to it."""
+MARGIN_S = 0.3
 
 _UPPER = np.array([pair[0] for pair in INNER_LIPS])
 _LOWER = np.array([pair[1] for pair in INNER_LIPS])
+_LIPS = (NAMES.index("upper_lip_middle"), NAMES.index("lower_lip_middle"))
 
 
 def inner_gap(frontal: FloatArray) -> float:
@@ -18,3 +31,32 @@ def inner_gap(frontal: FloatArray) -> float:
         frontal: Landmarks in the face's axes, (478, 3), any unit; the answer has the same.
     """
     return float(np.linalg.norm(frontal[_UPPER] - frontal[_LOWER], axis=1).mean())
+
+
+def find_speech(times_ns: Int64Array, motion: FloatArray, judged: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Where the lips part and meet rhythmically.
+
+    Args:
+        times_ns: Frame times, (frames,).
+        motion: Movement of the regions, percent of the inter-ocular distance, (frames, regions, 2).
+        judged: Frames that can be used, (frames,).
+
+    Returns:
+        bool (frames,).
+    """
+    from scipy.signal import find_peaks
+
+    out = np.zeros(len(times_ns), bool)
+    if judged.sum() < PHRASE:
+        return out
+    gap = np.where(judged, motion[:, _LIPS[0], 1] - motion[:, _LIPS[1], 1], 0)
+    peaks, _ = find_peaks(gap, prominence=SYLLABLE)
+    at_s = to_s(times_ns[peaks])
+    phrases = [
+        phrase for phrase in np.split(at_s, np.flatnonzero(np.diff(at_s) > SYLLABLE_GAP_S) + 1) if len(phrase) >= PHRASE
+    ]
+    now_s = to_s(times_ns)
+    for phrase in phrases:
+        near = at_s[(at_s > phrase[0] - JOIN_S) & (at_s < phrase[-1] + JOIN_S)]
+        out |= (now_s >= near.min() - MARGIN_S) & (now_s <= near.max() + MARGIN_S)
+    return out & judged

@@ -64,7 +64,7 @@ def find_r_peaks(stretch: Stretch, flip: bool = False) -> Beats:
     if scale <= 0:
         scale = float(np.max(np.abs(raw))) or 1.0
     raw = np.clip(raw / scale, -50, 50)
-    found: dict[str, NDArray[np.int64]] = {}
+    found: dict[str, Values] = {}
 
     def detect() -> None:
         found["clean"] = np.asarray(nk.ecg_clean(raw, sampling_rate=rate, method="neurokit"), dtype=np.float64)
@@ -89,7 +89,7 @@ def quietly(work: Callable[[], None]) -> bool:
 
 
 def summits(clean: Values, peaks: NDArray[np.int64], rate_hz: float) -> Values:
-    """Peaks moved to the greatest value within 60 ms, then between samples by a parabola; one in 0.25 s, the highest."""
+    """Peaks moved to the summit within 60 ms, then between samples by a parabola; of several in 0.25 s the highest."""
     reach = max(1, round(_REFINE_S * rate_hz))
     peaks = np.unique(peaks[(peaks >= 0) & (peaks < len(clean))])
     if not len(peaks):
@@ -180,14 +180,14 @@ def find_pulses(stretch: Stretch) -> Beats:
         return Beats.none()
     raw = stretch.values - np.median(stretch.values)
     raw = np.clip(raw / (float(np.percentile(np.abs(raw), 95)) or float(np.max(np.abs(raw))) or 1.0), -20, 20)
-    found: dict[str, NDArray[np.floating]] = {}
+    found: dict[str, Values] = {}
 
     def detect() -> None:
         found["clean"] = np.asarray(nk.ppg_clean(raw, sampling_rate=rate, method="elgendi"), dtype=np.float64)
-        found["peaks"] = nk.ppg_findpeaks(found["clean"], sampling_rate=rate, method="elgendi")["PPG_Peaks"]
+        info = nk.ppg_findpeaks(found["clean"], sampling_rate=rate, method="elgendi")
+        found["peaks"] = np.asarray(info["PPG_Peaks"], dtype=np.float64)
 
     if not quietly(detect) or not np.all(np.isfinite(found["clean"])):
         return Beats.none()
-    peaks = np.asarray(found["peaks"], dtype=np.float64)
-    peaks = peaks[np.isfinite(peaks)].astype(np.int64)
+    peaks = found["peaks"][np.isfinite(found["peaks"])].astype(np.int64)
     return _judge(found["clean"], summits(found["clean"], peaks, rate), rate, _PULSE_S)

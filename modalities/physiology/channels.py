@@ -90,6 +90,9 @@ def read_heart(signal: Signal, column: str, grid_ns: Int64Array, person: str, ki
     if kind == "ecg":
         columns["ecg_quality"] = beat_quality(grid_ns, pairs, hearts)
     reason, usable = reasons(grid_ns, parts, columns, beat_module.SHORTEST_S)
+    for stretch, beats in pairs:
+        if beats.good.any():
+            _excuse_ends(grid_ns, stretch, reason)
     reading = Reading(signal.info.name, columns, reason)
     good = np.concatenate([beats.good for beats in found]) if found else np.zeros(0, bool)
     likeness = np.concatenate([beats.likeness for beats in found])[good] if found else np.zeros(0)
@@ -112,7 +115,7 @@ def read_heart(signal: Signal, column: str, grid_ns: Int64Array, person: str, ki
             reading.warnings.append(f"'{signal.info.name}': the ECG is upside-down and was turned over")
     if parts.stretches and rate < least:
         reading.warnings.append(
-            f"'{signal.info.name}' is sampled at {rate:.3g} Hz; beats need {least:.0f} Hz or more, so there is no heart rate"
+            f"'{signal.info.name}' is sampled at {rate:.3g} Hz; no heart rate, for beats need {least:.0f} Hz or more"
         )
     return reading
 
@@ -160,6 +163,17 @@ def read_temperature(signal: Signal, column: str, grid_ns: Int64Array) -> Readin
     if unit not in ("c", "degc", "celsius", "k", "kelvin", "degk", "f", "degf", "fahrenheit"):
         warnings.append(f"'{signal.info.name}': the unit of the temperature is not stated; degrees Celsius are assumed")
     return Reading(signal.info.name, columns, reason, [], quality, warnings)
+
+
+def _excuse_ends(grid_ns: Int64Array, stretch: Stretch, reason: NDArray[np.object_]) -> None:
+    """Before the first and after the last beat of a stretch is no noise: there is too little signal for a rate."""
+    two_seconds = 2 * NS_PER_S
+    for start, end in (
+        (stretch.start_ns, stretch.start_ns + two_seconds),
+        (stretch.end_ns - two_seconds, stretch.end_ns),
+    ):
+        here = slice(*np.searchsorted(grid_ns, (start, end)))
+        reason[here] = np.where(reason[here] == "noise", "too_short", reason[here])
 
 
 def _upside_down(found: Sequence[Beats]) -> bool:

@@ -14,8 +14,8 @@ from modalities.physiology.heart import Column
 from modalities.physiology.stretches import Cut, Stretch, cut
 
 _TO_US = {
-    "us": 1.0, "usiemens": 1.0, "microsiemens": 1.0, "micros": 1.0, "umho": 1.0, "ns": 1e-3, "nanosiemens": 1e-3, "s": 1e6,
-    "siemens": 1e6, "ms": 1e3, "millisiemens": 1e3,
+    "us": 1.0, "usiemens": 1.0, "microsiemens": 1.0, "micros": 1.0, "umho": 1.0, "ns": 1e-3, "nanosiemens": 1e-3,
+    "s": 1e6, "siemens": 1e6, "ms": 1e3, "millisiemens": 1e3,
 }  # fmt: skip
 _RESISTANCE = {"ohm": 1e6, "kohm": 1e3, "mohm": 1.0, "ohms": 1e6, "kohms": 1e3}
 _RATE_WINDOW_S, _LEAST_OBSERVED_S = 60.0, 10.0
@@ -24,8 +24,8 @@ _RATE_WINDOW_S, _LEAST_OBSERVED_S = 60.0, 10.0
 def read_skin(signal: Signal, column: str, grid_ns: Int64Array, person: str) -> Reading:
     """Tonic and phasic conductance, responses and their rate from an EDA signal.
 
-    Conductance in S, mS, uS or nS and resistance in ohm, kohm or Mohm are brought to uS. In any other unit the values stay
-    as they are, thresholds follow the signal's own robust range, and a warning says so.
+    Conductance in S, mS, uS or nS and resistance in ohm, kohm or Mohm are brought to uS. In any other unit the values
+    stay as they are, thresholds follow the signal's own robust range, and a warning says so.
     """
     unit = signal.units[signal.columns.index(column)]
     known = _plain(unit)
@@ -69,8 +69,8 @@ def read_skin(signal: Signal, column: str, grid_ns: Int64Array, person: str) -> 
     reading = Reading(signal.info.name, columns, reason, sorted(events, key=lambda event: event.onset_ns), quality)
     if not microsiemens:
         reading.warnings.append(
-            f"'{signal.info.name}': the unit of the EDA is {unit or 'unknown'!r}, not uS; its columns and SCR amplitudes are in that "
-            'unit and the SCR threshold is 5 % of the signal\'s range. State units = ["uS"] if it is so'
+            f"'{signal.info.name}': the unit of the EDA is {unit or 'unknown'!r}, not uS; its columns and amplitudes "
+            "are in that unit and the SCR threshold is 5 % of the signal's range. State units = ['uS'] if it is so"
         )
     if kept and max(one.rate_hz for one in kept) < skin.LOWEST_RATE_HZ:
         reading.warnings.append(f"'{signal.info.name}' is sampled too slowly for skin conductance responses (2 Hz)")
@@ -78,7 +78,11 @@ def read_skin(signal: Signal, column: str, grid_ns: Int64Array, person: str) -> 
 
 
 def _plain(unit: str) -> str:
-    return unit.strip().replace("µ", "u").replace("μ", "u").replace("Ω", "ohm").replace("Ω", "ohm").lower()
+    """Lower case, micro sign and Greek mu as "u", ohm sign and Greek omega as "ohm"."""
+    plain = unit.strip().lower()
+    for letter, word in (("\u00b5", "u"), ("\u03bc", "u"), ("\u2126", "ohm"), ("\u03c9", "ohm")):
+        plain = plain.replace(letter, word)
+    return plain
 
 
 def _in_us(stretch: Stretch, unit: str) -> tuple[Stretch, bool]:

@@ -27,9 +27,9 @@ _WORST_FIRST = ("electrode_off", "noise", "too_short", "gap")
 class PhysiologyEncoder:
     """Heart rate and variability, skin conductance, breathing and skin temperature of one person.
 
-    Takes any of ECG, EDA, respiration, PPG and temperature. Of several streams or columns of a kind the first one that is
-    usable for a tenth of its time is taken, else the best. Without a usable ECG the heart rate comes from the PPG, and
-    `parameters["heart_rate_from"]` says so.
+    Takes any of ECG, EDA, respiration, PPG and temperature. Of several streams or columns of a kind the first one that
+    is usable for a tenth of its time is taken, else the best. Without a usable ECG the heart rate comes from the PPG,
+    and `parameters["heart_rate_from"]` says so.
     """
 
     spec = SPEC

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,10 +19,11 @@ RATE_HZ = 10.0
 SHORTEST_S = 4.0
 LOWEST_RATE_HZ = 2.0
 """Below this rate no responses are looked for."""
-_LEAST_US, _NOISE_FACTOR, _AREA_TO_HEIGHT = 0.02, 5.0, 0.78
+_LEAST_US, _NOISE_FACTOR, _AREA_TO_HEIGHT = 0.02, 4.0, 0.78
+_RIPPLE_FACTOR = 4.5
 _SMOOTH_S, _SEEN_SHARE = 0.16, 0.42
 _RECOVERY_S = 4.0
-_LONGEST_RISE_S, _LONGEST_RECOVERY_S = 6.0, 20.0
+_LONGEST_RISE_S, _LONGEST_RECOVERY_S = 3.0, 20.0
 _HIGHEST_US, _STEEPEST_US_PER_S, _JITTER_US = 100.0, 8.0, 0.08
 
 
@@ -52,9 +54,9 @@ def smooth(stretch: Stretch) -> Stretch:
 def find_artefacts(stretch: Stretch, microsiemens: bool) -> tuple[Flags, Flags]:
     """Samples that cannot be skin conductance.
 
-    The limits in uS follow Kleckner et al. (2018, "Simple, transparent, and flexible automated quality assessment procedures
-    for ambulatory electrodermal activity data"): range, and slope with the second around it. Noise: what is faster
-    than 1 Hz exceeds half of what is slower.
+    The limits in uS follow Kleckner et al. (2018, "Simple, transparent, and flexible automated quality assessment
+    procedures for ambulatory electrodermal activity data"): range, and slope with the second around it. Noise: what is
+    faster than 1 Hz exceeds half of what is slower.
 
     Args:
         stretch: At 10 to 20 Hz, not smoothed.
@@ -63,12 +65,12 @@ def find_artefacts(stretch: Stretch, microsiemens: bool) -> tuple[Flags, Flags]:
     Returns:
         Off (no contact, or beyond the amplifier's range) and noisy, each bool (n,).
     """
-    from scipy.ndimage import gaussian_filter1d, maximum_filter1d, uniform_filter1d
+    from scipy.ndimage import gaussian_filter1d, maximum_filter1d, median_filter, uniform_filter1d
 
     x, rate = stretch.values, stretch.rate_hz
     slow = gaussian_filter1d(x, 0.4 * rate, mode="nearest")
     size = max(3, round(5 * rate))
-    fast_power = uniform_filter1d((x - slow) ** 2, size, mode="nearest")
+    fast_power = (median_filter(np.abs(x - slow), min(size, len(x)), mode="nearest") / 0.6745) ** 2
     mean = uniform_filter1d(slow, 4 * size, mode="nearest")
     slow_power = uniform_filter1d((slow - mean) ** 2, 4 * size, mode="nearest")
     noisy = fast_power > 0.25 * slow_power
@@ -85,7 +87,7 @@ def find_artefacts(stretch: Stretch, microsiemens: bool) -> tuple[Flags, Flags]:
 
 
 def decompose(stretch: Stretch) -> tuple[Values, Values]:
-    """Tonic and phasic part of a smoothed stretch (n,), in its unit: neurokit2's high-pass at 0.05 Hz (Biopac's rule)."""
+    """Tonic and phasic part of a smoothed stretch (n,), in its unit: neurokit2's high-pass at 0.05 Hz."""
     import neurokit2 as nk
 
     x = stretch.values
@@ -122,8 +124,8 @@ def find_responses(stretch: Stretch, noise: float, microsiemens: bool) -> list[R
     The exponential recovery of a response is undone (the slope plus the level over 4 s, a simple form of the driver of
     Benedek & Kaernbach 2010), so that a response on the way down from the one before still stands out as a lobe of the
     driver, and its amplitude, from the area of the lobe, contains neither that recovery nor a drift. A response counts
-    if its lobe is five standard deviations of the noise high and its amplitude reaches 0.02 uS (where the unit is not
-    known: 5 % of the robust range of the signal).
+    if its lobe is four standard deviations of the noise high, rises from its half within 3 s, and its amplitude reaches
+    0.02 uS (where the unit is not known: 5 % of the robust range of the signal).
 
     Args:
         stretch: Smoothed by `smooth`, in uS if `microsiemens`.
@@ -140,23 +142,23 @@ def find_responses(stretch: Stretch, noise: float, microsiemens: bool) -> list[R
     impulse[len(impulse) // 2] = 1.0
     noise_in_driver = noise * float(np.linalg.norm(_driver(_smoothed(impulse, rate), rate)))
     least = _LEAST_US if microsiemens else 0.05 * float(np.subtract(*np.percentile(x, (95, 5))))
-    height = max(_NOISE_FACTOR * noise_in_driver, 0.5 * least, 1e-12)
-    reach = 2 * round(_LONGEST_RISE_S * rate) + 1
-    lobes, about = find_peaks(driver, prominence=height, distance=max(1, round(0.7 * rate)), wlen=max(3, reach))
+    height = max(_NOISE_FACTOR * noise_in_driver, _RIPPLE_FACTOR * _ripple(driver, rate), 0.5 * least, 1e-12)
+    wide = 4 * round(_LONGEST_RISE_S * rate) + 1
+    lobes, about = find_peaks(driver, prominence=height, distance=max(1, round(0.7 * rate)), wlen=wide)
+    reach = round(_LONGEST_RISE_S * rate)
+    valleys = [0, *(a + int(driver[a:b].argmin()) for a, b in pairwise(lobes.tolist())), len(x) - 1]
+    onsets, closes = [], []
+    for at, (lobe, tall) in enumerate(zip(lobes.tolist(), about["prominences"].tolist(), strict=True)):
+        back = driver[max(valleys[at], lobe - reach) : lobe + 1][::-1]
+        onsets.append(lobe - _crossing(back, driver[lobe] - 0.5 * tall))
+        ahead = driver[lobe : min(valleys[at + 1], lobe + reach) + 1]
+        closes.append(lobe + _crossing(ahead, driver[lobe] - 0.9 * tall))
     found: list[Response] = []
-    limits = np.r_[about["left_bases"][1:], len(x) - 1] if len(lobes) else []
-    for lobe, left, right, tall, limit in zip(
-        lobes.tolist(),
-        about["left_bases"].tolist(),
-        about["right_bases"].tolist(),
-        about["prominences"],
-        limits,
-        strict=True,
-    ):
-        onset = _crossing(driver[left : lobe + 1][::-1], driver[lobe] - 0.5 * tall)
-        close = lobe + _crossing(driver[lobe : right + 1], driver[lobe] - 0.9 * tall)
-        one = _measure(x, driver, rate, (lobe - onset, lobe, close), driver[lobe] - tall, max(int(limit), close))
-        if one.amplitude >= least:
+    for at, (lobe, tall) in enumerate(zip(lobes.tolist(), about["prominences"].tolist(), strict=True)):
+        limit = onsets[at + 1] if at + 1 < len(onsets) else len(x) - 1
+        one = _measure(x, driver, rate, (onsets[at], lobe, closes[at]), driver[lobe] - tall, max(limit, closes[at]))
+        sudden = driver[onsets[at]] <= driver[lobe] - 0.5 * tall
+        if sudden and one.amplitude >= least:
             found.append(one)
     return found
 
@@ -171,6 +173,14 @@ def _driver(x: Values, rate: float) -> Values:
     from scipy.ndimage import gaussian_filter1d
 
     return np.asarray(gaussian_filter1d(np.gradient(x) * rate, max(0.12 * rate, 0.3), mode="nearest")) + x / _RECOVERY_S
+
+
+def _ripple(driver: Values, rate: float) -> float:
+    """Standard deviation of what is faster than 0.2 Hz in the quieter third of the driver: noise that is not white."""
+    from scipy.ndimage import gaussian_filter1d
+
+    fast = np.abs(driver - gaussian_filter1d(driver, 0.8 * rate, mode="nearest"))
+    return float(np.percentile(fast, 30)) / 0.385
 
 
 def _crossing(falling: Values, level: float) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from data_schemas.stream import Signal
 from data_schemas.time import NS_PER_S, Int64Array
@@ -38,9 +38,11 @@ class Stretch:
         """One period after the last sample."""
         return int(self.times_of(np.array([len(self.values)]))[0])
 
-    def times_of(self, samples: NDArray[np.floating] | Int64Array) -> Int64Array:
+    def times_of(self, samples: ArrayLike) -> Int64Array:
         """Times, ns, of samples by index; fractions are allowed."""
-        return self.start_ns + np.rint(np.asarray(samples) * (NS_PER_S / self.rate_hz)).astype(np.int64)
+        return self.start_ns + np.rint(np.asarray(samples, dtype=np.float64) * (NS_PER_S / self.rate_hz)).astype(
+            np.int64
+        )
 
     def slowed(self, rate_hz: float) -> Stretch:
         """The same at about `rate_hz` (at least that, at most its own rate), low-passed before it is thinned out."""
@@ -77,8 +79,8 @@ def cut(signal: Signal, column: str, *, bridge_s: float, flat_s: float | None) -
     Args:
         signal: The stream, on the session clock.
         column: Name of the column.
-        bridge_s: Masked holes up to this length (or 2.5 samples, if longer) are filled by straight lines, so that filters
-            run through; longer ones, and the borders of the support, divide stretches.
+        bridge_s: Masked holes up to this length (or 2.5 samples, if longer) are filled by straight lines, so that
+            filters run through; longer ones, and the borders of the support, divide stretches.
         flat_s: Parts that do not change for this long are left out as dead electrode; None keeps them.
     """
     values, mask = signal.column(column)

@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import numpy as np
 
 from data_schemas.errors import InvalidValueError
+from modalities.face.synthesis.mesh import Picture, Pixels, look_up
 from pipeline.simulate import body_figure as figures
 from pipeline.simulate.body_figure import DESIGN, HIP_Y, SHOULDERS, Figure, Layer, build_figure, draw_arm
 from pipeline.simulate.chance import generator
-from pipeline.simulate.mesh import Picture, Pixels, look_up
 from pipeline.simulate.motion import BodyMotion
 
 SWAY_SHARE = 0.04

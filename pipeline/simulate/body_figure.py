@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from modalities.face.synthesis.mesh import Picture, Pixels, find_mesh
 from pipeline.simulate.face_portrait import cut_out, load_photograph
-from pipeline.simulate.mesh import Picture, Pixels, find_mesh
 
 Layer = NDArray[np.float32]
 DESIGN = (640, 480)

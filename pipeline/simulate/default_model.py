@@ -28,16 +28,16 @@ from pipeline.simulate.tokens import examples, play, simulate_tokens
 from pipeline.simulate.tokens_course import Course, CourseCue, Stretch
 from pipeline.simulate.tokens_effects import ASSUMPTIONS, NO_EFFECTS, Effects
 
-PLAN = TrainingPlan(seed=7, batches=1500, check_every=100, patience=5)
-HELD_OUT, CALIBRATION = range(0, 48), range(1_000, 1_150)
+PLAN = TrainingPlan(seed=7, batches=2300, check_every=100, patience=5)
+HELD_OUT, CALIBRATION = range(48), range(1_000, 1_150)
 TEST, TEST_WITHOUT_EFFECTS, TEST_COMPLETE = range(2_000, 2_160), range(3_000, 3_120), range(4_000, 4_048)
 TRAINING = range(100_000, 200_000)
 """Seeds of the simulated sessions of each part; the parts share none."""
 
 LIMITS = (
-    "Trained and tested on simulated sessions alone. The figures say how well the model reads the simulator, not people.",
+    "Trained and tested on simulated sessions alone: the figures say how well it reads the simulator, not people.",
     "The simulator's noise stands in for the real encoders'; their true error rates have not been measured.",
-    "Where the priors are centred on zero (micro-expressions, voice, body) the model hardly moves on such evidence alone.",
+    "Where a prior is centred on zero (micro-expressions, voice, body) the model hardly moves on that evidence alone.",
     "The shares see one channel at a time; of two channels that say the same, neither gets the credit due.",
     "The uncertainty is that of the model's own world; it does not know how far a real session lies outside it.",
 )
@@ -46,7 +46,9 @@ LIMITS = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Train, measure, write; 0 when done."""
     parser = argparse.ArgumentParser(description="Rebuild the shipped fusion weights from simulated sessions.")
-    parser.add_argument("-o", "--out", type=Path, default=DEFAULT.parent, help="folder for default.safetensors/.json/.md")
+    parser.add_argument(
+        "-o", "--out", type=Path, default=DEFAULT.parent, help="folder for default.safetensors/.json/.md"
+    )
     options = parser.parse_args(arguments)
     rebuild(options.out, hook=_report)
     return 0

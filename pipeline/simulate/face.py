@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from modalities.face.synthesis.fields import lid_moves
+from modalities.face.synthesis.mesh import Field, Picture, Pixels, look_up
 from pipeline.simulate.chance import generator
-from pipeline.simulate.face_fields import STEP, FaceFields, Pose, lid_moves
+from pipeline.simulate.face_fields import STEP, FaceFields, Pose
 from pipeline.simulate.face_lids import Lids
 from pipeline.simulate.face_mouth import Mouth
 from pipeline.simulate.face_portrait import MARGIN_PX, Portrait, prepare_portrait
-from pipeline.simulate.mesh import Field, Picture, Pixels, look_up
 from pipeline.simulate.motion import ACTION_UNITS, FaceMotion
 
 PULSE_GAIN = 0.006 * np.array([0.33, 0.77, 0.53]) / 0.77

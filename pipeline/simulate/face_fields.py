@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.simulate.action_units import ABOVE, BELOW, LIDS, POINTS, ROWS, find_row
-from pipeline.simulate.mesh import OVAL, FaceMesh, Field, Pixels, displacement_field
+from modalities.face.synthesis.fields import unit_fields
+from modalities.face.synthesis.mesh import OVAL, FaceMesh, Field, Pixels
 from pipeline.simulate.motion import ACTION_UNITS
 
 STEP = 4
@@ -92,55 +92,6 @@ class FaceFields:
         return out
 
 
-def unit_fields(mesh: FaceMesh, au: str, at: NDArray[np.floating]) -> tuple[Field, Field]:
-    """Displacement by one action unit at intensity 1, for tissue above and for tissue below the line between the lips.
-
-    Args:
-        mesh: The face.
-        au: Name with or without a side.
-        at: Positions (..., 2), pixels.
-
-    Returns:
-        Two float32 arrays (..., 2), pixels. Movements of the lids are not part of it (see `face_lids`).
-    """
-    row = find_row(au)[0]
-    moves = landmark_moves(mesh, au)
-    above = {mark: moves[mark] for mark in moves if mark not in _marks(BELOW)}
-    below = {mark: moves[mark] for mark in moves if mark not in _marks(ABOVE)}
-    reach = row.reach * mesh.iod
-    first = displacement_field(mesh, above, reach, at) if _any(above) else np.zeros(at.shape, np.float32)
-    if above.keys() == below.keys():
-        return first, first
-    return first, displacement_field(mesh, below, reach, at) if _any(below) else np.zeros(at.shape, np.float32)
-
-
-def landmark_moves(mesh: FaceMesh, au: str) -> dict[int, Pixels]:
-    """Planted displacement (x, y) in pixels at intensity 1 by landmark; zero for those that are held.
-
-    Lids are left out: they slide over the eyeball (see `face_lids`).
-    """
-    row, side = find_row(au)
-    out: dict[int, Pixels] = {}
-    held = [point for point in row.holds if point not in row.moves]
-    for point, (outwards, upwards) in [*row.moves.items(), *((point, (0.0, 0.0)) for point in held)]:
-        if point in LIDS and point in row.moves:
-            continue
-        for which, marks in zip(("right", "left"), POINTS[point], strict=True):
-            active = side in ("both", which) or POINTS[point][0] == POINTS[point][1]
-            sign = 1.0 if which == "left" else -1.0
-            step = mesh.iod * (sign * outwards * mesh.across + upwards * mesh.upwards)
-            out.update({mark: step if active else np.zeros(2) for mark in marks})
-    return out
-
-
-def _marks(points: frozenset[str]) -> set[int]:
-    return {mark for point in points for marks in POINTS[point] for mark in marks}
-
-
-def _any(moves: Mapping[int, Pixels]) -> bool:
-    return any(np.any(step) for step in moves.values())
-
-
 def depth_field(mesh: FaceMesh, grid: Field) -> Field:
     """Pixels towards the camera, relative to the ears, at every node: the mesh's own, and none around it."""
     import cv2
@@ -167,14 +118,3 @@ def head_weight(mesh: FaceMesh, grid: Field) -> Field:
     below = -((grid - chin.astype(np.float32)) @ mesh.upwards.astype(np.float32)) / mesh.iod
     ramp = np.clip((below + 0.1) / 1.2, 0, 1)
     return (1 - ramp * ramp * (3 - 2 * ramp)).astype(np.float32)
-
-
-def lid_moves(intensities: Mapping[str, float]) -> dict[str, float]:
-    """Upward displacement of "lid_upper" and "lid_lower" in IOD by the action units that move lids."""
-    out = dict.fromkeys(LIDS, 0.0)
-    for au, intensity in intensities.items():
-        row = ROWS[au.partition("_")[0]]
-        for lid in LIDS:
-            if lid in row.moves:
-                out[lid] += intensity * row.moves[lid][1]
-    return out

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.simulate.mesh import FaceMesh
+from modalities.face.synthesis.mesh import FaceMesh
 
 OUTLINES = {
     "right": ((33, 246, 161, 160, 159, 158, 157, 173, 133), (33, 7, 163, 144, 145, 153, 154, 155, 133)),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.simulate.mesh import FaceMesh
+from modalities.face.synthesis.mesh import FaceMesh
 
 LOWER_LIP_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
 """Upper edge of the lower lip, from left to right in the picture; teeth that show belong to what is above it."""

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError
+from modalities.face.synthesis.mesh import OVAL, FaceMesh, Picture, find_mesh
 from pipeline.simulate.chance import generator
-from pipeline.simulate.mesh import OVAL, FaceMesh, Picture, find_mesh
 
 PHOTOGRAPHS = ("astronaut", "hopper")
 MARGIN_PX = 64

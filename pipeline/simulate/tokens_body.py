@@ -10,7 +10,7 @@ from fusion.vocabulary import TABLES
 from pipeline.simulate.chance import between
 from pipeline.simulate.profiles import Curve
 from pipeline.simulate.tokens_course import NEUTRAL, log_uniform
-from pipeline.simulate.tokens_signals import Scene, encoding_of, event, gaps, moments, smooth, swell, wander
+from pipeline.simulate.tokens_signals import Scene, encoding_of, event, gaps, moments, raised, smooth, swell, wander
 
 
 def draw_body(rng: np.random.Generator, scene: Scene) -> Encoding:
@@ -23,7 +23,7 @@ def draw_body(rng: np.random.Generator, scene: Scene) -> Encoding:
         gesture += swell(times, at, at + length, length / 3, length / 3)
         if rng.random() < 0.8:
             found.append(event("body", "gesture", at, at + length, at + length / 2, between(rng, 0.8, 4)))
-    rate = log_uniform(rng, 0.1, 3) * np.exp(effects.hand_to_face * scene.hidden)
+    rate = log_uniform(rng, 0.1, 3) * raised(effects.hand_to_face, scene.hidden)
     for at in moments(rng, times, np.minimum(rate, 20.0)):
         length = between(rng, 0.8, 4)
         touch = np.maximum(touch, swell(times, at, at + length, length / 4, length / 4))

@@ -15,6 +15,9 @@ from pipeline.simulate.tokens_effects import Effects
 NEUTRAL = EMOTIONS.index("neutral")
 _BASE = {"neutral": 0.36, "negative": 0.28, "positive": 0.22, "surprise": 0.14}
 
+LEAD_S = 20.0
+"""Where nothing depends on anything, courses begin this long before the session, so that its start tells nothing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
@@ -95,12 +98,12 @@ def draw_course(rng: np.random.Generator, seconds: float, effects: Effects) -> C
     puts_on = float(rng.beta(1, 7))
     felt: list[Stretch] = []
     shown: list[Stretch] = []
-    free_s = max(calm_s, 1.0)
+    free_s = max(calm_s, 1.0) if effects.follows else -LEAD_S
     for anchor_s, expected in _anchors(rng, seconds, calm_s, cues, effects):
         emotion = _felt_given(rng, expected, effects.reliability)
         onset = max(anchor_s + between(rng, 0.2, 2.2), free_s + between(rng, 0.2, 1.0))
         offset = min(onset + float(np.clip(rng.lognormal(np.log(3.5), 0.5), 1.0, 10.0)), seconds)
-        if offset - onset < 0.8:
+        if offset - onset < 0.8 or offset <= 0:
             continue
         display = _display(rng, emotion, hides, puts_on) if effects.follows else "neutral"
         if emotion != "neutral":
@@ -136,12 +139,12 @@ def _anchors(
     rng: np.random.Generator, seconds: float, calm_s: float, cues: tuple[CourseCue, ...], effects: Effects
 ) -> list[tuple[float, str | None]]:
     """Moments after which something may be felt: the cues, and some of no visible cause."""
+    if not effects.follows:
+        often = (seconds + LEAD_S) / between(rng, 8, 20)
+        return [(at, None) for at in sorted(rng.uniform(-LEAD_S, seconds, rng.poisson(often)).tolist())]
     spontaneous = rng.uniform(calm_s, seconds, rng.poisson(seconds / 60 * log_uniform(rng, 0.05, 3)))
     anchors: list[tuple[float, str | None]] = [(float(at), None) for at in spontaneous]
-    if effects.follows:
-        anchors += [(cue.onset_s, cue.expected or "unknown") for cue in cues]
-    else:
-        anchors += [(float(at), None) for at in rng.uniform(calm_s, seconds, max(3, round(seconds / 14)))]
+    anchors += [(cue.onset_s, cue.expected or "unknown") for cue in cues]
     return sorted(anchors, key=lambda anchor: anchor[0])
 
 
@@ -167,10 +170,11 @@ def _display(rng: np.random.Generator, felt: str, hides: float, puts_on: float) 
 def _unrelated(rng: np.random.Generator, seconds: float) -> list[Stretch]:
     """Displays that have nothing to do with anything."""
     shown: list[Stretch] = []
-    cursor = between(rng, 2, 15)
-    while cursor < seconds - 2:
+    cursor = between(rng, -LEAD_S, 0)
+    while cursor < seconds:
         offset = cursor + between(rng, 1, 6)
-        shown.append(Stretch(cursor, min(offset, seconds), str(rng.choice(EMOTIONS[1:]))))
+        if offset > 0.5:
+            shown.append(Stretch(max(cursor, 0.0), offset, str(rng.choice(EMOTIONS[1:]))))
         cursor = offset + between(rng, 4, 25)
     return shown
 

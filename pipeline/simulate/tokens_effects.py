@@ -1,7 +1,7 @@
 """How strongly feelings show in a simulated session, drawn anew for each from priors that say where they come from.
 
 Sourced (`fusion/evidence/effect_sizes.csv`): what instructed suppression does to the body (Tyra et al. 2024; Gross &
-Levenson 1993), in sessions of that design alone. The table's other rows are not used here: those of concealed-information
+Levenson 1993), in sessions of that design alone. The table's other rows are not used: those of concealed-information
 tests belong to another statement (a response to an item, not an emotion), those of interviews compare lies with truths,
 which says nothing about felt and shown emotion. Everything else has no sourced size and gets a wide prior:
 
@@ -15,7 +15,7 @@ which says nothing about felt and shown emotion. Everything else has no sourced 
 from __future__ import annotations
 
 import csv
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -31,16 +31,19 @@ BODY_EFFECTS = 4
 
 ASSUMPTIONS: tuple[str, ...] = (
     "A display is made of facial action units by definition: they follow the shown emotion (EMFACS prototypes).",
-    "Micro-expressions: rate ratio and family odds ratio while something is hidden are exp(N(0, 1)): no effect on average.",
+    "Micro-expressions: rate ratio and family odds ratio while something is hidden are exp(N(0, 1)): "
+    "centred on no effect.",
     "Put-on smiles: the cheek raiser (AU6) differs from that of felt smiles by a factor exp(N(0, 0.7)).",
-    "Voice and body while something is hidden: N(0, 0.4) standard deviations per feature; hand-to-face rate exp(N(0, 0.8)).",
+    "Voice and body while something is hidden: N(0, 0.4) standard deviations per feature; "
+    "hand-to-face rate ratio exp(N(0, 0.8)).",
     "Voice and body during a shown emotion: arousal |N(0, 0.6)| standard deviations, other features N(0, 0.4).",
     "A felt emotion adds a skin conductance response with a probability of Beta(1.6, 1.6), 1 to 3 s after its onset, "
     "shown or not; one person in twelve has none at all; 0.5 to 8 spontaneous ones a minute.",
-    "A felt emotion moves heart rate by N(0.4, 0.6) standard deviations, shown or not, differently by emotion (N(0, 0.3)).",
-    "In sessions of the suppression design (15 %): reactivity of the suppressed trials is raised by the pooled g of the "
-    "table (drawn within its interval); heart rate and movement fall, blinking and skin conductance rise, by half-normal "
-    "amounts, because the table gives directions alone.",
+    "A felt emotion moves heart rate by N(0.4, 0.6) standard deviations, shown or not, "
+    "differently by emotion (N(0, 0.3)).",
+    "In sessions of the suppression design (15 %): reactivity of the suppressed trials is raised by the pooled g of "
+    "the table (drawn within its interval); heart rate and movement fall, blinking and skin conductance rise, by "
+    "half-normal amounts, because the table gives directions alone.",
     "Cues: with a reliability of Beta(2, 1.5) per session the felt emotion is the one that the cue was meant to evoke, "
     "else it is drawn from base rates; a quarter of the sessions have cues without a stated emotion.",
     f"In {100 * NO_EFFECT_SHARE:.0f} % of the sessions nothing felt leaves any trace and cues say nothing of it.",
@@ -59,8 +62,8 @@ class Effects:
 
     Attributes:
         design: "viewing", "interview" or "suppression".
-        follows: Whether what is shown has to do with what is felt at all; False draws the two courses independently, and
-            the cues independently of both.
+        follows: Whether what is shown has to do with what is felt at all; False draws the two courses independently,
+            and the cues independently of both.
         reliability: Probability that a cue's emotion is the one felt, beyond base rates; 0..1.
         micro_rate: Log ratio of the rate of micro-expressions while something is hidden.
         micro_family: Log odds ratio that such a micro-expression belongs to the felt emotion.
@@ -110,23 +113,13 @@ def draw_effects(rng: np.random.Generator) -> Effects:
     voice_shown[:2] = np.abs(rng.normal(0, 0.6, 2))
     body_shown = rng.normal(0, 0.4, BODY_EFFECTS)
     body_shown[:2] = np.abs(rng.normal(0, 0.6, 2))
-    shown = {"voice_shown": _floats(voice_shown), "body_shown": _floats(body_shown)}
+    shown = Effects(follows=True, voice_shown=_floats(voice_shown), body_shown=_floats(body_shown))
     if rng.random() < NO_EFFECT_SHARE:
-        return Effects(design="viewing", follows=True, **shown)
+        return shown
     heart = rng.normal(0.4, 0.6) + rng.normal(0, 0.3, 3)
-    suppression: dict[str, float] = {}
-    if design == "suppression":
-        size, error = pooled_suppression()
-        suppression = {
-            "suppressed_reactivity": float(rng.normal(size, error)),
-            "suppressed_heart_rate": -abs(float(rng.normal(0, 0.4))),
-            "suppressed_movement": -abs(float(rng.normal(0, 0.4))),
-            "suppressed_blinks": abs(float(rng.normal(0, 0.4))),
-            "suppressed_skin": abs(float(rng.normal(0, 0.3))),
-        }
-    return Effects(
+    leaking = replace(
+        shown,
         design=design,
-        follows=True,
         reliability=float(rng.beta(2, 1.5)),
         micro_rate=float(rng.normal(0, 1)),
         micro_family=float(rng.normal(0, 1)),
@@ -136,8 +129,17 @@ def draw_effects(rng: np.random.Generator) -> Effects:
         voice_hidden=_floats(rng.normal(0, 0.4, VOICE_EFFECTS)),
         body_hidden=_floats(rng.normal(0, 0.4, BODY_EFFECTS)),
         hand_to_face=float(rng.normal(0, 0.8)),
-        **shown,
-        **suppression,
+    )
+    if design != "suppression":
+        return leaking
+    size, error = pooled_suppression()
+    return replace(
+        leaking,
+        suppressed_reactivity=float(rng.normal(size, error)),
+        suppressed_heart_rate=-abs(float(rng.normal(0, 0.4))),
+        suppressed_movement=-abs(float(rng.normal(0, 0.4))),
+        suppressed_blinks=abs(float(rng.normal(0, 0.4))),
+        suppressed_skin=abs(float(rng.normal(0, 0.3))),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from data_schemas.emotion import EMOTIONS
@@ -12,7 +14,7 @@ from pipeline.simulate.chance import between
 from pipeline.simulate.emotion import PROTOTYPES
 from pipeline.simulate.profiles import Curve
 from pipeline.simulate.tokens_course import NEUTRAL, Stretch, log_uniform
-from pipeline.simulate.tokens_signals import Scene, encoding_of, event, gaps, moments, smooth, swell, wander
+from pipeline.simulate.tokens_signals import Scene, encoding_of, event, gaps, moments, raised, smooth, swell, wander
 
 UNITS = tuple(name for name in TABLES["face"].person if name.startswith("au"))
 _UPPER = ("au01", "au02", "au04", "au05", "au06", "au07", "au43")
@@ -48,7 +50,7 @@ def draw_face(rng: np.random.Generator, scene: Scene) -> Encoding:
                 found.append(_expression(rng, "micro", begin, begin + between(rng, 0.2, 0.5), shape, strength))
     found += _invented(rng, scene)
     columns = _measured(rng, scene, units)
-    blink_rate = log_uniform(rng, 6, 30) * np.exp(scene.effects.suppressed_blinks * scene.suppressing)
+    blink_rate = log_uniform(rng, 6, 30) * raised(scene.effects.suppressed_blinks, scene.suppressing)
     found += [event("face", "blink", at, at + 0.25, at + 0.1, 1.0) for at in moments(rng, times, blink_rate)]
     columns["blink_rate"] = blink_rate + 3 * wander(rng, n, 1)[:, 0]
     there = gaps(rng, times, log_uniform(rng, 0.05, 3))
@@ -75,7 +77,7 @@ def _pieces(rng: np.random.Generator, onset_s: float, offset_s: float) -> list[t
     offset_s = max(offset_s, onset_s + 0.5)
     pieces = 1 + int(rng.random() < 0.3 and offset_s - onset_s > 3)
     edges = np.linspace(onset_s, offset_s, pieces + 1)
-    return [(float(a), float(b)) for a, b in zip(edges[:-1], edges[1:], strict=True)]
+    return list(pairwise(edges.tolist()))
 
 
 def _expression(
@@ -95,9 +97,9 @@ def _expression(
 
 
 def _invented(rng: np.random.Generator, scene: Scene) -> list[Event]:
-    """Micro-expressions at a rate and of a family that may depend on what is hidden, and macro-expressions of nothing."""
+    """Micro-expressions, whose rate and family may depend on what is hidden, and macro-expressions of nothing."""
     effects, times = scene.effects, scene.times_s
-    rate = log_uniform(rng, 0.2, 15) * np.exp(effects.micro_rate * scene.hidden)
+    rate = log_uniform(rng, 0.2, 15) * raised(effects.micro_rate, scene.hidden)
     usual = rng.dirichlet([1.5, 1.5, 1.5])
     found = []
     for at in moments(rng, times, np.minimum(rate, 40.0)):
@@ -144,7 +146,9 @@ def _measured(rng: np.random.Generator, scene: Scene, units: dict[str, Curve]) -
     columns["eye_opening_right"] = 0.3 + 0.3 * lids + 0.04 * other[:, 5]
     jaw = truth[:, UNITS.index("au25")] + truth[:, UNITS.index("au26")]
     columns["mouth_opening"] = 0.3 * jaw + 0.05 * np.abs(other[:, 6])
-    columns["expression_score"] = truth.sum(axis=1) * between(rng, 0.3, 1) + between(rng, 0.1, 0.6) * np.abs(other[:, 7])
+    columns["expression_score"] = truth.sum(axis=1) * between(rng, 0.3, 1) + between(rng, 0.1, 0.6) * np.abs(
+        other[:, 7]
+    )
     for at, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
         columns[name] = 8 * turn[:, at]
     columns["face_size_px"] = 300 + 20 * other[:, 8]

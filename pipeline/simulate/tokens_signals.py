@@ -46,7 +46,7 @@ class Scene:
     @classmethod
     def of(cls, course: Course, effects: Effects) -> Scene:
         """Sample a course."""
-        times = (np.arange(int(course.seconds * RATE_HZ)) + 0.5) / RATE_HZ
+        times = ((np.arange(int(course.seconds * RATE_HZ)) + 0.5) / RATE_HZ).astype(np.float64)
         return cls(course, effects, times, course.felt_at(times), course.shown_at(times), covers(course.turns, times))
 
     @property
@@ -84,7 +84,12 @@ def smooth(mask: Mask, seconds: float) -> Curve:
     return np.convolve(mask.astype(float), np.ones(width) / width, mode="same")
 
 
-def moments(rng: np.random.Generator, times_s: Curve, per_minute: float | Curve) -> list[float]:
+def raised(log_ratio: float, where: Mask) -> Curve:
+    """exp(log_ratio) where the mask is true, else 1; same shape."""
+    return np.where(where, np.exp(log_ratio), 1.0).astype(np.float64)
+
+
+def moments(rng: np.random.Generator, times_s: Curve, per_minute: float | NDArray[np.floating]) -> list[float]:
     """Poisson moments with a rate that may change from sample to sample (at 4 Hz), in order."""
     expected = np.broadcast_to(np.asarray(per_minute, dtype=float) / 60 / RATE_HZ, times_s.shape)
     counts = rng.poisson(expected)
@@ -93,7 +98,7 @@ def moments(rng: np.random.Generator, times_s: Curve, per_minute: float | Curve)
 
 
 def gaps(rng: np.random.Generator, times_s: Curve, often: float) -> Mask:
-    """Where a channel is there, (n,): with holes of 0.5 to 15 s, `often` per minute on average, and cut ends at times."""
+    """Where a channel is there, (n,): holes of 0.5 to 15 s, `often` per minute on average, at times cut ends."""
     there = np.ones(len(times_s), bool)
     for start in moments(rng, times_s, often):
         there &= ~((times_s >= start) & (times_s < start + log_uniform(rng, 0.5, 15)))

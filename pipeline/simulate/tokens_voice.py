@@ -40,7 +40,9 @@ def draw_voice(rng: np.random.Generator, scene: Scene) -> Encoding:
     for turn in scene.course.turns:
         if rng.random() < 0.93:
             onset = max(0.0, turn.onset_s + 0.1 * float(rng.standard_normal()))
-            found.append(event("voice", "speech_turn", onset, max(onset + 0.2, turn.offset_s), None, between(rng, 0.5, 1)))
+            found.append(
+                event("voice", "speech_turn", onset, max(onset + 0.2, turn.offset_s), None, between(rng, 0.5, 1))
+            )
         if turn.offset_s - turn.onset_s > 2.5 and rng.random() < 0.5:
             middle = (turn.onset_s + turn.offset_s) / 2
             found.append(event("voice", "pause", middle, middle + between(rng, 0.25, 1.0)))

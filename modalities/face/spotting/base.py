@@ -1,0 +1,106 @@
+"""What every spotter takes and gives."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Literal, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import InvalidValueError
+from data_schemas.time import Int64Array
+from modalities.face.eyes import Blink
+from modalities.face.models import FloatArray
+
+MICRO_S = 0.5
+"""Longest micro-expression (Yan et al. 2013)."""
+MACRO_S = 4.0
+"""Longest macro-expression."""
+
+
+@dataclass(frozen=True, eq=False)
+class FaceSignals:
+    """One face over n frames, neutral and head motion taken out.
+
+    Attributes:
+        times_ns: int64 (n,), strictly increasing; any frame rate, even a varying one.
+        motion: Displacement of each of `regions.NAMES` from the person's neutral, percent of the inter-ocular
+            distance (IOD), x to the person's left and y up, (n, regions, 2).
+        lids: The same of the heights of upper and lower lid, right and left, (n, 2, 2).
+        mouth: The same of the gap between the lips, (n,).
+        angles: Yaw, pitch, roll in degrees, (n, 3).
+        judged: Frames that can be used, bool (n,).
+        blinks: Blinks, by onset.
+        speaking: Where the mouth moves as in speech, bool (n,).
+    """
+
+    times_ns: Int64Array
+    motion: FloatArray
+    lids: FloatArray
+    mouth: FloatArray
+    angles: FloatArray
+    judged: NDArray[np.bool_]
+    blinks: tuple[Blink, ...]
+    speaking: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Expression:
+    """One spotted expression.
+
+    Attributes:
+        kind: "micro" or "macro".
+        onset_ns: Start.
+        apex_ns: Greatest movement.
+        offset_ns: End.
+        score: 0..1, 0.5 at the threshold.
+        movement: Movement at the apex, percent of the IOD.
+        aus: Intensity 0..1 of each action unit that takes part, strongest first.
+        regions: Movement of the regions that moved most, percent of the IOD.
+    """
+
+    kind: Literal["micro", "macro"]
+    onset_ns: int
+    apex_ns: int
+    offset_ns: int
+    score: float
+    movement: float
+    aus: Mapping[str, float] = field(default_factory=dict)
+    regions: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Spotting:
+    """What a spotter says: expressions by onset, and its evidence for one at each frame, 0..1, (n,)."""
+
+    expressions: tuple[Expression, ...]
+    evidence: FloatArray
+
+
+class Spotter(Protocol):
+    """Finds expressions in the signals of one face."""
+
+    name: str
+
+    def spot(self, signals: FaceSignals) -> Spotting:
+        """Expressions and evidence; frames that are not judged give none."""
+
+
+SPOTTERS: dict[str, str] = {"regional": "modalities.face.spotting.regional:RegionalSpotter"}
+"""Name -> "module:Class", imported only when used."""
+
+
+def load_spotter(name: str) -> Spotter:
+    """The spotter of this name.
+
+    Raises:
+        InvalidValueError: unknown name; the message lists the known ones.
+    """
+    path = SPOTTERS.get(name)
+    if path is None:
+        raise InvalidValueError(f"no spotter '{name}'", expected=f"one of {', '.join(SPOTTERS)}")
+    module, _, attribute = path.partition(":")
+    return cast(Spotter, getattr(import_module(module), attribute)())

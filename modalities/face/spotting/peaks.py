@@ -1,0 +1,96 @@
+"""Peaks with a beginning and an end: onset, apex and offset of a movement."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from data_schemas.time import NS_PER_S, Int64Array, to_s
+from modalities.face.models import FloatArray
+
+PROMINENCE = 0.5
+"""A peak stands at least this share of its height above the valleys beside it; lesser ones belong to their neighbour."""
+EDGE, HALF = 0.15, 0.5
+"""Onset and offset are sought where the movement is down to this share of the peak, and extended along the flank."""
+EXTEND = 0.7
+"""Share of the time between `HALF` and `EDGE` by which an edge is extended: what a raised-cosine flank lacks at `EDGE` is 1.03,
+a straight one 0.43."""
+LONGEST_EXTENSION_S = 0.25
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """One movement: sample of its apex, height in units of the threshold, onset and offset."""
+
+    at: int
+    height: float
+    onset_ns: int
+    offset_ns: int
+
+    @property
+    def duration_s(self) -> float:
+        """Onset to offset."""
+        return to_s(self.offset_ns - self.onset_ns)
+
+
+def find_expressions(times_ns: Int64Array, level: FloatArray, usual: FloatArray) -> list[Peak]:
+    """Movements that pass the threshold.
+
+    Args:
+        times_ns: Evenly spaced, (n,).
+        level: Movement in units of the threshold, (n,).
+        usual: What is usual of it, below 1, (n,).
+
+    Returns:
+        By onset, not overlapping: of two that do, the lower one is dropped.
+    """
+    from scipy.signal import find_peaks
+
+    tops, about = find_peaks(np.r_[0, level, 0], height=1.0, prominence=0.0, plateau_size=1)
+    tops = tops[about["prominences"] >= PROMINENCE * about["peak_heights"]] - 1
+    out: list[Peak] = []
+    for top in sorted(tops.tolist(), key=lambda at: -level[at]):
+        if any(times_ns[top] >= other.onset_ns and times_ns[top] <= other.offset_ns for other in out):
+            continue
+        base = min(float(usual[top]), 0.5 * float(level[top]))
+        onset = _edge(times_ns, level, top, base, -1)
+        offset = _edge(times_ns, level, top, base, +1)
+        for other in out:
+            if other.offset_ns <= times_ns[top]:
+                onset = max(onset, other.offset_ns)
+            else:
+                offset = min(offset, other.onset_ns)
+        if onset < offset:
+            out.append(Peak(top, float(level[top]), onset, offset))
+    return sorted(out, key=lambda peak: peak.onset_ns)
+
+
+def _edge(times_ns: Int64Array, level: FloatArray, top: int, base: float, step: int) -> int:
+    """Time at which the movement begins (step -1) or ends (step 1).
+
+    The walk stops early in a valley out of which the level rises again by half of the peak.
+    """
+    height = float(level[top]) - base
+    half: float | None = None
+    lowest, at = top, top
+    while 0 <= at + step < len(level):
+        at += step
+        if level[at] < level[lowest]:
+            lowest = at
+        elif level[at] - level[lowest] > PROMINENCE * height:
+            break
+        if half is None and level[at] <= base + HALF * height:
+            half = _crossing(times_ns, level, at, at - step, base + HALF * height)
+        if level[at] <= base + EDGE * height:
+            edge = _crossing(times_ns, level, at, at - step, base + EDGE * height)
+            extension = min(EXTEND * abs(edge - (half or edge)), LONGEST_EXTENSION_S * NS_PER_S)
+            return int(np.clip(edge + step * extension, times_ns[0], times_ns[-1]))
+    return int(times_ns[lowest])
+
+
+def _crossing(times_ns: Int64Array, level: FloatArray, low: int, high: int, value: float) -> float:
+    """Time between two neighbouring samples at which the level has this value."""
+    rise = float(level[high] - level[low])
+    share = 0.0 if rise <= 0 else float(np.clip((value - level[low]) / rise, 0, 1))
+    return float(times_ns[low]) + share * float(times_ns[high] - times_ns[low])

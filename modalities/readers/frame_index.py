@@ -1,0 +1,147 @@
+"""When the frames of a video are shown, from the packets of its container, without decoding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from data_schemas.errors import UnreadableFileError
+from data_schemas.time import NS_PER_S, Int64Array
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+
+@dataclass(frozen=True, eq=False)
+class FrameIndex:
+    """The frames of one video track in order of presentation.
+
+    Attributes:
+        pts: int64 (n,), strictly increasing, in ticks of `time_base`; what decoded frames are matched with.
+        times_ns: int64 (n,): the same in nanoseconds from the container's zero.
+        end_ns: Where the last frame ends.
+        counted: The container has no time stamps: frames are matched by their order.
+        notes: What was repaired.
+    """
+
+    pts: Int64Array
+    times_ns: Int64Array
+    end_ns: int
+    counted: bool
+    notes: tuple[str, ...]
+
+    def without_tail(self, n: int, note: str) -> FrameIndex:
+        """The first `n` frames only."""
+        if n >= len(self.pts):
+            return self
+        end = int(self.times_ns[n]) if n else 0
+        return FrameIndex(self.pts[:n], self.times_ns[:n], end, self.counted, (*self.notes, note))
+
+
+def ticks_to_ns(ticks: Int64Array, time_base: Fraction) -> Int64Array:
+    """Ticks of a time base to nanoseconds, rounded to the nearest, without loss for any length."""
+    whole, rest = np.divmod(np.asarray(ticks, dtype=np.int64) * time_base.numerator, time_base.denominator)
+    part = np.rint(rest.astype(np.float64) * (NS_PER_S / time_base.denominator)).astype(np.int64)
+    return np.asarray(whole * NS_PER_S + part, dtype=np.int64)
+
+
+def zero_ticks(container: InputContainer, time_base: Fraction) -> int:
+    """Ticks to subtract: transport streams start at a random time, all other containers at theirs."""
+    if container.start_time is None or not {"mpegts", "mpeg"} & set(container.format.name.split(",")):
+        return 0
+    return round(Fraction(container.start_time, 1_000_000) / time_base)
+
+
+def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
+    """Read all packets of a video track.
+
+    Args:
+        path: The file.
+        track: Number of the track in the container.
+
+    Returns:
+        The index, and whether the file seems to have been cut off, so that its last frames may not decode.
+
+    Raises:
+        UnreadableFileError: there is no frame in it.
+    """
+    import av
+
+    packets: list[tuple[int | None, int, bool]] = []
+    cut = False
+    with av.open(str(path)) as container:
+        stream = container.streams[track]
+        base = Fraction(stream.time_base or Fraction(1, 1000))
+        rate = getattr(stream, "average_rate", None) or getattr(stream, "guessed_rate", None)
+        try:
+            for packet in container.demux(stream):
+                if not packet.size or packet.is_discard:
+                    continue
+                if packet.is_corrupt:
+                    cut = True
+                    continue
+                packets.append((packet.pts, packet.duration or 0, packet.is_keyframe))
+        except (av.FFmpegError, OSError):
+            cut = True
+        promised = stream.frames
+        zero = zero_ticks(container, base)
+        length = container.duration
+    notes: list[str] = []
+    if any(key for _, _, key in packets):
+        first = next(at for at, packet in enumerate(packets) if packet[2])
+        if first:
+            notes.append(f"{first} frames before the first whole picture cannot be decoded and were left out")
+        packets = packets[first:]
+    if not packets:
+        raise UnreadableFileError("the video track has no readable frame", file=path)
+    cut = cut or 0 < len(packets) < promised
+    if 0 < len(packets) < promised:
+        notes.append(f"the file is cut off: its header promises {promised} frames, {len(packets)} are readable")
+    index = _from_packets(packets, base, zero, rate, notes, path)
+    if length and index.end_ns < (length * 1000) * 0.98 - 500_000_000:
+        cut = cut or _ends_early(path, track, index.end_ns)
+    return index, cut
+
+
+def _from_packets(
+    packets: list[tuple[int | None, int, bool]], base: Fraction, zero: int, rate: Any, notes: list[str], path: Path
+) -> FrameIndex:
+    stamps = [pts for pts, _, _ in packets]
+    known = [pts for pts in stamps if pts is not None]
+    if not known:
+        if not rate:
+            raise UnreadableFileError("the container has neither time stamps nor a frame rate", file=path)
+        notes.append(f"the container has no time stamps: its frame rate of {float(rate):.3f} per second was used")
+        counts = np.arange(len(packets) + 1, dtype=np.int64)
+        times = ticks_to_ns(counts, 1 / Fraction(rate))
+        return FrameIndex(counts[:-1], times[:-1], int(times[-1]), True, tuple(notes))
+    if len(known) < len(stamps):
+        notes.append(f"{len(stamps) - len(known)} frames have no time stamp and were left out")
+    pts, counts = np.unique(np.array(known, dtype=np.int64), return_counts=True)
+    repeated = int((counts - 1).sum())
+    if repeated:
+        notes.append(f"{repeated} frames repeat the time stamp of another and were left out")
+    times = ticks_to_ns(pts - zero, base)
+    last = max((duration for stamp, duration, _ in packets if stamp == pts[-1]), default=0)
+    step = int(ticks_to_ns(np.array([last]), base)[0])
+    if step <= 0:
+        step = int(np.median(np.diff(times))) if len(times) > 1 else NS_PER_S // 25
+    keep = np.r_[True, np.diff(times) > 0]
+    return FrameIndex(pts[keep], times[keep], int(times[-1]) + step, False, tuple(notes))
+
+
+def _ends_early(path: Path, track: int, end_ns: int) -> bool:
+    """Whether no other track reaches beyond the pictures, so that the container's length is a broken promise."""
+    import av
+
+    with av.open(str(path)) as container:
+        lengths = [
+            float(stream.duration * stream.time_base)
+            for stream in container.streams
+            if stream.index != track and stream.duration and stream.time_base
+        ]
+    return not any(length * NS_PER_S > end_ns + 500_000_000 for length in lengths)

@@ -1,0 +1,247 @@
+"""Folders of numbered pictures: colour, near-infrared or depth, bit exact."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from data_schemas.errors import ManifestError, UnreadableFileError
+from data_schemas.session import StreamEntry
+from data_schemas.stream import StreamInfo, Video
+from data_schemas.time import Explicit, Int64Array, to_s
+from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
+from modalities.readers.pictures import Framing, Picture, mode_for
+from modalities.readers.registry import PICTURE_SUFFIXES
+from modalities.readers.selection import missing, unfit
+from modalities.readers.timing import stamps_to_ns
+
+_LEAST = 3
+"""Fewer numbered pictures are no sequence."""
+_STAMP_FILES = ("timestamps.csv", "timestamps.txt", "timestamps.tsv")
+
+
+def numbered_pictures(folder: Path) -> dict[str, list[tuple[int, Path]]]:
+    """Sequences of pictures in a folder: prefix -> (number, file) by number; empty where there is none."""
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in folder.iterdir():
+        match = re.match(r"^(.*?)(\d+)$", path.stem)
+        if match and path.suffix.lower() in PICTURE_SUFFIXES and not path.name.startswith("."):
+            found.setdefault(match.group(1).rstrip("_-. "), []).append((int(match.group(2)), path))
+    return {prefix: sorted(found[prefix]) for prefix in sorted(found) if len(found[prefix]) >= _LEAST}
+
+
+@dataclass(frozen=True)
+class PictureFiles:
+    """Reads the pictures one by one: yields (index, picture); one that cannot be read is left out.
+
+    Attributes:
+        paths: The files in order.
+        mode: "rgb", "gray" or "gray16".
+        framing: Region and rotation.
+    """
+
+    paths: tuple[Path, ...]
+    mode: str
+    framing: Framing
+
+    def __call__(self) -> Iterator[tuple[int, Picture]]:
+        """All pictures from the start.
+
+        Raises:
+            UnreadableFileError: not one could be read.
+        """
+        read = 0
+        for at, path in enumerate(self.paths):
+            picture = read_picture(path)
+            if picture is not None:
+                read += 1
+                yield at, self.framing(_in_mode(picture, self.mode))
+        if not read:
+            raise UnreadableFileError("no picture of the sequence can be read", file=self.paths[0].parent)
+
+
+def read_picture(path: Path) -> Picture | None:
+    """The stored picture, uint8 or uint16, (h, w) or RGB (h, w, 3); None if it cannot be decoded."""
+    import cv2
+
+    try:
+        data = np.fromfile(path, dtype=np.uint8)
+        picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+    except (OSError, cv2.error):
+        return None
+    if picture is None or picture.dtype not in (np.uint8, np.uint16):
+        return None
+    return picture if picture.ndim == 2 else np.ascontiguousarray(picture[:, :, 2::-1])
+
+
+def _in_mode(picture: Picture, mode: str) -> Picture:
+    import cv2
+
+    if mode == "rgb":
+        if picture.dtype == np.uint16:
+            picture = (picture >> 8).astype(np.uint8)
+        return picture if picture.ndim == 3 else np.repeat(picture[:, :, None], 3, axis=2)
+    return picture if picture.ndim == 2 else np.asarray(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
+
+
+class ImageSequenceReader:
+    """Reads folders of numbered pictures."""
+
+    def probe(self, path: Path) -> FileInfo:
+        """Size and depth of the first picture of each sequence; times where a table of time stamps lies beside them."""
+        from modalities.readers.media import kind_of_pictures
+
+        tracks, notes = [], []
+        sequences = numbered_pictures(path)
+        for prefix, members in sequences.items():
+            first = _first_picture(members, path)
+            bits = None if first.ndim == 3 else first.dtype.itemsize * 8
+            try:
+                stamps = _stamps(path, prefix, [file for _, file in members], None, "s")
+            except UnreadableFileError as error:
+                stamps = None
+                notes.append(error.what)
+            text = f"{first.shape[1]}x{first.shape[0]} {members[0][1].suffix[1:].lower()} pictures"
+            rate = None
+            if stamps is not None and len(stamps) > 1 and stamps[-1] > stamps[0]:
+                rate = (len(stamps) - 1) / to_s(int(stamps[-1] - stamps[0]))
+                text += f", {rate:.2f} fps"
+            else:
+                text += "; no time stamps: rate_hz is needed"
+            if bits:
+                text += f", mono {bits} bit"
+            track = TrackInfo(
+                track=prefix if len(sequences) > 1 else None,
+                kind=kind_of_pictures(bits, f"{prefix} {path.name}"),
+                rate_hz=rate,
+                n=len(members),
+                start_s=to_s(int(stamps[0])) if stamps is not None and len(stamps) else 0.0,
+                duration_s=len(members) / rate if rate else None,
+                detail=text,
+            )
+            tracks.append(track)
+        if not tracks:
+            raise UnreadableFileError("no numbered pictures in the folder", file=path)
+        return FileInfo(path, "images", tuple(tracks), None, tuple(notes))
+
+    def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
+        """Pictures with the times of `timestamps.csv` or `.txt` beside them, else at `rate_hz`.
+
+        With a rate, the numbers of the pictures count: a number that is missing is a gap.
+        """
+        if entry.kind not in VIDEO_KINDS:
+            raise unfit(entry, path, "a folder of pictures holds a video", VIDEO_KINDS)
+        sequences = numbered_pictures(path)
+        prefix = _which(entry, path, list(sequences))
+        members = sequences[prefix]
+        files = tuple(file for _, file in members)
+        first = _first_picture(members, path)
+        bits = None if first.ndim == 3 else first.dtype.itemsize * 8
+        mode = mode_for(entry, path, bits, f"{first.dtype} {files[0].suffix[1:]}")
+        height, width = first.shape[:2]
+        framing = Framing.of(entry, path, width, height, 0)
+        times, notes = _times(entry, path, prefix, members)
+        width, height = framing.size(width, height)
+        if entry.kind == "face_depth" and entry.depth_scale_m is None:
+            notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
+        return Video(
+            info=replace(info, notes=(*info.notes, *notes), origin=f"{len(files)} pictures {files[0].name} ..."),
+            axis=Explicit(times),
+            source=PictureFiles(files, mode, framing),
+            width=width,
+            height=height,
+            depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,
+        )
+
+
+def _first_picture(members: list[tuple[int, Path]], folder: Path) -> Picture:
+    for _, file in members[:10]:
+        picture = read_picture(file)
+        if picture is not None:
+            return picture
+    raise UnreadableFileError("the first pictures of the sequence cannot be read", file=folder)
+
+
+def _which(entry: StreamEntry, path: Path, prefixes: list[str]) -> str:
+    if entry.track is not None:
+        wanted = str(entry.track).rstrip("_-. ")
+        if wanted in prefixes:
+            return wanted
+        raise missing("sequence", entry.track, prefixes, entry, path)
+    if len(prefixes) != 1:
+        raise ManifestError(
+            "the folder holds several sequences", file=path, stream=entry.name, expected=f"track = one of {', '.join(prefixes)}"
+        )
+    return prefixes[0]
+
+
+def _times(
+    entry: StreamEntry, path: Path, prefix: str, members: list[tuple[int, Path]]
+) -> tuple[Int64Array, list[str]]:
+    files = [file for _, file in members]
+    stamps = _stamps(path, prefix, files, entry.time_column, entry.time_unit if "time_unit" in entry.model_fields_set else None)
+    if stamps is not None:
+        back = np.flatnonzero(np.diff(stamps) <= 0)
+        if len(back):
+            raise UnreadableFileError(
+                "the time stamps of the pictures do not increase",
+                file=path,
+                time_s=to_s(int(stamps[back[0] + 1])),
+                got=f"{len(back)} of {len(stamps)}",
+                mend="Correct the table of time stamps, or remove it and write rate_hz.",
+            )
+        return stamps, []
+    if entry.rate_hz is None:
+        raise ManifestError(
+            "nothing says when the pictures were taken",
+            file=path,
+            stream=entry.name,
+            expected=f"a table {_STAMP_FILES[0]} beside them, or rate_hz in the manifest",
+        )
+    numbers = np.array([number for number, _ in members], dtype=np.int64)
+    numbers -= numbers[0]
+    lost = int(numbers[-1]) + 1 - len(numbers)
+    notes = [f"{lost} numbers are missing between the pictures: gaps"] if lost else []
+    if np.any(np.diff(numbers) <= 0):
+        raise UnreadableFileError("two pictures carry the same number", file=path)
+    return np.rint(numbers * (1e9 / entry.rate_hz)).astype(np.int64), notes
+
+
+def _stamps(folder: Path, prefix: str, files: list[Path], column: str | None, unit: str | None) -> Int64Array | None:
+    """Times, ns, of the pictures from the table beside them; None where there is no table."""
+    from modalities.readers.delimited import read_text_columns, sniff_table
+    from modalities.readers.labels import time_unit_in_name
+
+    names = [f"{prefix}_{name}" for name in _STAMP_FILES] + list(_STAMP_FILES)
+    table = next((folder / name for name in names if prefix and (folder / name).is_file()), None)
+    table = table or next((folder / name for name in _STAMP_FILES if (folder / name).is_file()), None)
+    if table is None:
+        return None
+    form = sniff_table(table)
+    rows = read_text_columns(table, form)
+    at = _stamp_column(form.names, column, table)
+    by_name = {Path(cell.strip()).name: row for row in rows for cell in row}
+    if all(file.name in by_name for file in files):
+        rows = [by_name[file.name] for file in files]
+    if len(rows) != len(files):
+        raise UnreadableFileError(
+            "pictures and time stamps differ in number", file=table, got=f"{len(files)} pictures, {len(rows)} time stamps"
+        )
+    try:
+        values = np.array([float(row[at].replace(",", ".") if form.decimal == "," else row[at]) for row in rows])
+    except (ValueError, IndexError) as error:
+        raise UnreadableFileError("a time stamp is no number", file=table, got=str(error)) from error
+    if not np.all(np.isfinite(values)):
+        raise UnreadableFileError("a time stamp is no number", file=table)
+    return stamps_to_ns(values, unit or time_unit_in_name(form.names[at]) or "s")
+
+
+def _stamp_column(names: tuple[str, ...], wanted: str | None, table: Path) -> int:
+    if wanted in names:
+        return names.index(wanted or "")
+    likely = [at for at, name in enumerate(names) if re.search(r"time|stamp|^t$|sec|^ms$", name.lower())]
+    return likely[0] if likely else len(names) - 1

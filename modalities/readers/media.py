@@ -1,0 +1,174 @@
+"""Video and sound containers (mp4, mov, mkv, avi, webm, ...): their tracks, and which one an entry means."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from data_schemas.errors import TelltaleError, UnreadableFileError
+from data_schemas.session import StreamEntry
+from data_schemas.stream import StreamInfo
+from data_schemas.time import to_s
+from modalities.readers.faults import reading
+from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
+from modalities.readers.labels import words_of
+from modalities.readers.pictures import mono_depth
+from modalities.readers.selection import missing, unfit
+from modalities.readers.sound import as_signal, channels_of
+from modalities.readers.sound_track import lay_out, open_sound
+from modalities.readers.video import index_video, look_at, open_video
+
+if TYPE_CHECKING:
+    from av.container import InputContainer
+
+_WHAT = "a video or sound file"
+_MEND = "If the recording was broken off, a repair tool for its container may save it."
+
+
+class MediaReader:
+    """Reads every container that FFmpeg reads."""
+
+    def probe(self, path: Path) -> FileInfo:
+        """All video and sound tracks with their exact times; reads the packets, decodes one frame of each track."""
+        with reading(path, _WHAT, _MEND):
+            listed, wall = _list_tracks(path)
+            tracks, notes = [], []
+            for number, sort, codec, title in listed:
+                alone = sum(1 for one in listed if one[1] == sort) == 1
+                try:
+                    if sort == "video":
+                        tracks.append(_describe_video(path, number, codec, title, alone, notes))
+                    else:
+                        tracks.append(_describe_sound(path, number, codec, alone))
+                except TelltaleError as error:
+                    notes.append(f"track {number}: {error.what}")
+            if not tracks:
+                raise UnreadableFileError(
+                    "no picture and no sound in the file can be decoded", file=path, got="; ".join(notes) or None, mend=_MEND
+                )
+        return FileInfo(path, "media", tuple(tracks), wall, tuple(notes))
+
+    def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
+        """Pictures for face and body kinds, sound for "audio", one channel of sound as a signal for "pulse"."""
+        with reading(path, _WHAT, _MEND):
+            listed, wall = _list_tracks(path)
+            info = replace(info, wall_start=wall)
+            if entry.kind in VIDEO_KINDS:
+                return open_video(entry, path, _pick(entry, path, listed, "video"), info)
+            if entry.kind not in ("audio", "pulse"):
+                raise unfit(entry, path, "a video file holds pictures and sound", [*VIDEO_KINDS, "audio", "pulse"])
+            track = _pick(entry, path, listed, "audio")
+            channels = lay_out(path, track).channels if entry.columns else 0
+            audio = open_sound(path, track, info, channels_of(entry, path, channels))
+            return audio if entry.kind == "audio" else as_signal(entry, path, audio)
+
+
+def container_end_ns(path: Path) -> int | None:
+    """Where the pictures of a file end, or its sound where it has none; None for other files.
+
+    Chapters are joined by it, so that pictures and sound of the same chapters stay together.
+    """
+    with reading(path, _WHAT):
+        listed, _ = _list_tracks(path)
+        videos = [number for number, sort, _, _ in listed if sort == "video"]
+        return index_video(path, videos[0]).end_ns if videos else None
+
+
+_Listed = tuple[int, str, str, str]
+
+
+def _list_tracks(path: Path) -> tuple[list[_Listed], dt.datetime | None]:
+    """(number, "video" or "audio", codec, title) of each track, cover pictures left out; and the start time."""
+    import av
+
+    with av.open(str(path)) as container:
+        listed = []
+        for stream in container.streams:
+            if stream.type not in ("video", "audio") or _is_cover(stream):
+                continue
+            title = " ".join(str(stream.metadata.get(key, "")) for key in ("title", "handler_name"))
+            listed.append((stream.index, stream.type, stream.codec_context.name if stream.codec_context else "?", title))
+        return listed, _wall_start(container)
+
+
+def _is_cover(stream: Any) -> bool:
+    return "attached_pic" in str(stream.disposition).lower()
+
+
+def _wall_start(container: InputContainer) -> dt.datetime | None:
+    for key in ("com.apple.quicktime.creationdate", "creation_time", "date", "ICRD"):
+        text = container.metadata.get(key)
+        if not text:
+            continue
+        try:
+            return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
+        except ValueError:
+            continue
+    return None
+
+
+def _pick(entry: StreamEntry, path: Path, listed: list[_Listed], sort: str) -> int:
+    there = [number for number, one, _, _ in listed if one == sort]
+    word = "picture" if sort == "video" else "sound"
+    if entry.track is None:
+        if not there:
+            raise unfit(entry, path, f"the file has no {word} track", [*{one for _, one, _, _ in listed}] or ["none"])
+        return there[0]
+    named = {title.split()[0].lower(): number for number, one, _, title in listed if one == sort and title.split()}
+    if isinstance(entry.track, str) and not entry.track.isdigit() and entry.track.lower() in named:
+        return named[entry.track.lower()]
+    if str(entry.track).isdigit() and int(entry.track) in there:
+        return int(entry.track)
+    raise missing(f"{word} track", entry.track, [str(number) for number in there], entry, path)
+
+
+def _describe_video(path: Path, number: int, codec: str, title: str, alone: bool, notes: list[str]) -> TrackInfo:
+    look = look_at(path, number)
+    index = index_video(path, number)
+    notes += index.notes
+    n, start = len(index.times_ns), int(index.times_ns[0])
+    rate = (n - 1) / to_s(int(index.times_ns[-1]) - start) if n > 1 else None
+    text = f"{look.width}x{look.height} {codec}" + (f", {rate:.2f} fps" if rate else "")
+    bits = mono_depth(look.pixel_format)
+    if bits is not None:
+        text += f", mono {bits} bit"
+    if look.turns:
+        text += f", turned by {(-look.turns * 90) % 360} degrees clockwise"
+    return TrackInfo(
+        track=None if alone else number,
+        kind=kind_of_pictures(bits, f"{title} {path.stem}"),
+        rate_hz=rate,
+        n=n,
+        start_s=to_s(start),
+        duration_s=to_s(index.end_ns - start),
+        detail=text,
+    )
+
+
+def kind_of_pictures(bits: int | None, name: str) -> str | None:
+    """Near-infrared or depth where mono pictures or their name say so; None for colour, which may show anything."""
+    if bits is None:
+        return None
+    words = set(words_of(name))
+    if words & {"depth", "tof"} and bits > 8:
+        return "face_depth"
+    if bits == 8 or words & {"ir", "nir", "infrared"}:
+        return "face_nir"
+    return None
+
+
+def _describe_sound(path: Path, number: int, codec: str, alone: bool) -> TrackInfo:
+    layout = lay_out(path, number)
+    return TrackInfo(
+        track=None if alone else number,
+        kind="audio",
+        columns=tuple(str(at) for at in range(layout.channels)),
+        units=("1",) * layout.channels,
+        rate_hz=float(layout.rate_hz),
+        n=layout.n,
+        start_s=to_s(layout.start_ns),
+        duration_s=layout.n / layout.rate_hz,
+        detail=f"{codec}, {layout.rate_hz} Hz, {layout.channels} channel{'s' if layout.channels > 1 else ''}",
+    )

@@ -1,0 +1,97 @@
+"""Sound files through libsndfile: wav, flac, ogg, mp3, aiff."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import UnreadableFileError
+from data_schemas.session import StreamEntry
+from data_schemas.stream import Audio, StreamInfo
+from data_schemas.time import Regular
+from modalities.readers.faults import reading
+from modalities.readers.info import AnyStream, FileInfo, TrackInfo
+from modalities.readers.selection import unfit
+from modalities.readers.sound import as_signal, channels_of
+
+
+@dataclass
+class FileSamples:
+    """Callable `(first, count)` -> float32 (count, channels), shorter at the end; keeps the file open between calls.
+
+    Attributes:
+        path: The file.
+        columns: Channels to hand out; None for all.
+    """
+
+    path: Path
+    columns: tuple[int, ...] | None = None
+    _handle: Any = field(init=False, repr=False, compare=False, default=None)
+
+    def __call__(self, first: int, count: int) -> NDArray[np.float32]:
+        """Samples [first, first + count).
+
+        Raises:
+            UnreadableFileError: the file can no longer be read there.
+        """
+        with reading(self.path, "sound"):
+            if self._handle is None:
+                import soundfile
+
+                self._handle = soundfile.SoundFile(str(self.path))
+            self._handle.seek(min(first, self._handle.frames))
+            block = self._handle.read(count, dtype="float32", always_2d=True)
+        return block if self.columns is None else np.ascontiguousarray(block[:, self.columns])
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_handle": None}
+
+
+class SoundFileReader:
+    """Reads sound files."""
+
+    def probe(self, path: Path) -> FileInfo:
+        """Rate, channels and length from the header."""
+        rate, channels, n, words = _header(path)
+        track = TrackInfo(
+            kind="audio",
+            columns=tuple(str(at) for at in range(channels)),
+            units=("1",) * channels,
+            rate_hz=float(rate),
+            n=n,
+            duration_s=n / rate,
+            detail=f"{words}, {rate} Hz, {channels} channel{'s' if channels > 1 else ''}",
+        )
+        return FileInfo(path, "sound", (track,))
+
+    def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
+        """Sound for "audio"; one channel as a signal for "pulse"."""
+        if entry.kind not in ("audio", "pulse"):
+            raise unfit(entry, path, "a sound file holds sound", ["audio", "pulse"])
+        if entry.track not in (None, 0, "0"):
+            raise unfit(entry, path, f"a sound file has no track {entry.track}; its channels are columns", ["audio"])
+        rate, channels, n, _ = _header(path)
+        columns = channels_of(entry, path, channels)
+        audio = Audio(
+            info=replace(info, nominal_rate_hz=float(rate), origin=f"channels {', '.join(entry.columns or ['all'])}"),
+            axis=Regular.from_rate(rate, n),
+            source=FileSamples(path, columns),
+            channels=len(columns) if columns is not None else channels,
+        )
+        return audio if entry.kind == "audio" else as_signal(entry, path, audio)
+
+
+def _header(path: Path) -> tuple[int, int, int, str]:
+    with reading(path, "a sound file", "If it was broken off while recording, its header may need repair."):
+        import soundfile
+
+        with soundfile.SoundFile(str(path)) as handle:
+            rate, channels, n = handle.samplerate, handle.channels, handle.frames
+            words = f"{handle.format} {handle.subtype}".lower().replace("_", " ")
+    if n <= 0 or n >= 1 << 60 or rate <= 0:
+        raise UnreadableFileError("the sound file holds no samples", file=path, mend="Was the recording stopped properly?")
+    return rate, channels, n, words

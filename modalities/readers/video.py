@@ -1,0 +1,188 @@
+"""Video tracks through PyAV: frames decoded one after the other, each matched with its own time stamp."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from data_schemas.errors import UnreadableFileError
+from data_schemas.session import StreamEntry
+from data_schemas.stream import StreamInfo, Video
+from data_schemas.time import Explicit, Int64Array
+from modalities.readers.frame_index import FrameIndex, index_frames
+from modalities.readers.pictures import Framing, Picture, mode_for, mono_depth, to_array
+
+if TYPE_CHECKING:
+    from av import VideoFrame
+
+_THREADS = 2
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the first decodable frame of a track shows.
+
+    Attributes:
+        width: Stored width, px.
+        height: Stored height, px.
+        pixel_format: FFmpeg's name.
+        turns: Counter-clockwise quarter turns that the file asks for.
+    """
+
+    width: int
+    height: int
+    pixel_format: str
+    turns: int
+
+
+@dataclass(frozen=True)
+class DecodedFrames:
+    """Opens the file anew at each call and yields (index, picture) in order; a few frames in memory at a time.
+
+    A frame that cannot be decoded is left out; its index is skipped.
+
+    Attributes:
+        path: The file.
+        track: Number of the track in the container.
+        pts: int64 (n,): time stamps of the frames in presentation order.
+        counted: Match frames by order instead of by time stamp.
+        mode: "rgb", "gray" or "gray16".
+        framing: Region and rotation.
+    """
+
+    path: Path
+    track: int
+    pts: Int64Array = field(repr=False, compare=False)
+    counted: bool
+    mode: str
+    framing: Framing
+
+    def __call__(self) -> Iterator[tuple[int, Picture]]:
+        """All frames from the start.
+
+        Raises:
+            UnreadableFileError: not one frame could be decoded.
+        """
+        last = -1
+        for at, frame in self._matched():
+            if at > last:
+                last = at
+                yield at, self.framing(to_array(frame, self.mode))
+        if last < 0 and len(self.pts):
+            raise UnreadableFileError("no frame of the video can be decoded", file=self.path)
+
+    def last_decodable(self) -> int:
+        """Index of the last frame that decodes, -1 for none; decodes only from the last whole picture on."""
+        last = -1
+        for at, _ in self._matched(seek_to=int(self.pts[-1])):
+            last = max(last, at)
+        return last
+
+    def _matched(self, seek_to: int | None = None) -> Iterator[tuple[int, VideoFrame]]:
+        for count, frame in enumerate(decode_frames(self.path, self.track, seek_to)):
+            if self.counted:
+                yield count, frame
+                continue
+            if frame.pts is None:
+                continue
+            at = int(np.searchsorted(self.pts, frame.pts))
+            if at < len(self.pts) and self.pts[at] == frame.pts:
+                yield at, frame
+
+
+def decode_frames(path: Path, track: int, seek_to: int | None = None) -> Iterator[VideoFrame]:
+    """Decoded frames of a track in order of presentation; undecodable packets are passed over.
+
+    Raises:
+        UnreadableFileError: the file can no longer be opened.
+    """
+    import av
+
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError) as error:
+        raise UnreadableFileError("the video can no longer be opened", file=path, got=str(error)) from error
+    with container:
+        stream = container.streams.get(track)[0]
+        stream.codec_context.thread_type = "AUTO"
+        stream.codec_context.thread_count = _THREADS
+        if seek_to is not None:
+            container.seek(seek_to, stream=stream, backward=True)
+        packets = container.demux(stream)
+        while True:
+            try:
+                packet = next(packets, None)
+            except (av.FFmpegError, OSError):
+                packet = None
+            if packet is None:
+                return
+            try:
+                frames = packet.decode()
+            except (av.FFmpegError, ValueError):
+                continue
+            for frame in frames:
+                if isinstance(frame, av.VideoFrame):
+                    yield frame
+
+
+def look_at(path: Path, track: int) -> Look:
+    """Size, pixel format and rotation by decoding one frame.
+
+    Raises:
+        UnreadableFileError: not one frame can be decoded.
+    """
+    for frame in decode_frames(path, track):
+        turns = round((frame.rotation or 0) / 90) % 4
+        return Look(frame.width, frame.height, frame.format.name, turns)
+    raise UnreadableFileError("no frame of the video can be decoded", file=path, mend="Copy or convert the file again.")
+
+
+def index_video(path: Path, track: int) -> FrameIndex:
+    """The frames of a track that really can be read; a file that was cut off gives those before the cut.
+
+    Raises:
+        UnreadableFileError: there is none.
+    """
+    index, cut = index_frames(path, track)
+    if cut and not index.counted:
+        frames = DecodedFrames(path, track, index.pts, False, "gray", Framing())
+        last = frames.last_decodable()
+        if last < 0:
+            last = max((at for at, _ in frames._matched()), default=-1)
+        if last < 0:
+            raise UnreadableFileError("no frame of the video can be decoded", file=path)
+        index = index.without_tail(last + 1, "the last frames cannot be decoded and were left out")
+        if not any("cut off" in note for note in index.notes):
+            index = replace(index, notes=(*index.notes, "the file is cut off: what lies before the cut was read"))
+    return index
+
+
+def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> Video:
+    """A video stream of one track of a container.
+
+    Times are those of the container, exact to the nanosecond.
+
+    Raises:
+        UnreadableFileError: no frame can be decoded.
+        ManifestError: kind, region or rotation do not fit the pictures.
+    """
+    look = look_at(path, track)
+    mode = mode_for(entry, path, mono_depth(look.pixel_format), look.pixel_format)
+    framing = Framing.of(entry, path, look.width, look.height, look.turns)
+    index = index_video(path, track)
+    notes = [*info.notes, *index.notes]
+    if entry.kind == "face_depth" and entry.depth_scale_m is None:
+        notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
+    width, height = framing.size(look.width, look.height)
+    return Video(
+        info=replace(info, notes=tuple(notes), origin=info.origin or f"track {track}"),
+        axis=Explicit(index.times_ns),
+        source=DecodedFrames(path, track, index.pts, index.counted, mode, framing),
+        width=width,
+        height=height,
+        depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,
+    )
