@@ -172,10 +172,9 @@ class Analyzer:
         tracks: Sequence[EmotionTrack],
         events: Sequence[Event],
     ) -> tuple[pa.Table, list[ChannelSummary]]:
-        from sync.resample import grid
-
         from modalities.registry import load_encoder
         from pipeline import timeline
+        from sync.resample import grid
 
         grid_ns = grid(session.extent, self.config.grid_hz)
         specs = {channel: load_encoder(name).spec for channel, name in self.config.encoders.items()}
@@ -221,8 +220,19 @@ def _summary(person: str, one: ChannelGrid, encoding: Encoding | None, events: S
         valid_share=round(float(one.valid.any(axis=1).mean()) if len(one.reason) else 0.0, 4),
         reasons={word: round(words.count(word) / n, 4) for word in sorted(set(words))},
         events={kind: kinds.count(kind) for kind in sorted(set(kinds))},
-        quality=dict(quality),
+        quality=flatten(quality),
     )
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Nested mappings as one, keys joined by dots: {"ecg": {"beats": 44}} becomes {"ecg.beats": 44}."""
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            flat |= flatten(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
 
 
 def _nothing(root: Path, problems: Sequence[Problem]) -> NothingUsableError:

@@ -59,9 +59,9 @@ def check_session(folder: Path, hook: Hook = silent, today: dt.date | None = Non
         findings += _clocks(session.sync)
         known = set(recording.problems)
         findings += [
-            Finding("error" if p.severity == "error" else "warning", p.stream or "clocks", p.what)
+            Finding("error", p.stream or "clocks", p.what)
             for p in session.problems
-            if p not in known
+            if p.severity == "error" and p not in known
         ]
     findings += _channels(manifest)
     order = {"error": 0, "warning": 1, "ok": 2}

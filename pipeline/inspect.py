@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from modalities.readers import FileInfo, TrackInfo
 
 
+_UNITS = {"ecg": "mV", "eda": "uS", "temperature": "degC"}
+LONGEST_SESSION = dt.timedelta(days=1)
+"""Header times further apart than this are times of copying or converting, not of recording."""
+
+
 @dataclass
 class Guess:
     """One stream as `init` proposes it, with what the user should know about the guess."""
@@ -58,17 +63,18 @@ def write_manifest(
     infos, broken = discover(root)
     guesses: list[Guess] = []
     clocks: dict[str, tuple[float, list[str]]] = {}
-    starts = {info.path: info.wall_start for info in infos if info.wall_start is not None}
+    starts = {info.path: info.wall_start.replace(tzinfo=None) for info in infos if info.wall_start is not None}
     for done, info in enumerate(infos):
         hook("look at files", done, len(infos))
         clock = _unique(_slug(info.path.stem), clocks)
         clocks[clock] = _offset(info, starts)
-        guesses += _streams_of(info, root, clock, guesses)
+        guesses += _streams_of(info, root, clock)
     hook("look at files", len(infos), len(infos))
     if not guesses:
         listed = "; ".join(str(error) for error in broken) or None
         raise NothingUsableError("no readable recording in the folder", file=root, got=listed)
     _prefer_dedicated_sound(guesses)
+    _name(guesses)
     used = {guess.values["clock"] for guess in guesses}
     text = render(root.resolve().name, guesses, {k: v for k, v in clocks.items() if k in used}, consent, broken)
     target.write_text(text, encoding="utf-8", newline="\n")
@@ -79,12 +85,13 @@ def _offset(info: FileInfo, starts: dict[Path, dt.datetime]) -> tuple[float, lis
     """Where a file's zero lies if its header is right: seconds after the earliest header time, and remarks."""
     if info.path not in starts:
         return 0.0, ["the file states no start time: its zero is taken as the session's zero"]
-    naive = {path: start.replace(tzinfo=None) for path, start in starts.items()}
-    offset = (naive[info.path] - min(naive.values())).total_seconds()
-    return offset, [f"start time in the header: {starts[info.path].isoformat()}; headers can be wrong by seconds"]
+    stated = f"start time in the header: {starts[info.path].isoformat(sep=' ')}"
+    if max(starts.values()) - min(starts.values()) > LONGEST_SESSION:
+        return 0.0, [f"{stated}; not used, because the headers of this folder lie more than a day apart"]
+    return (starts[info.path] - min(starts.values())).total_seconds(), [f"{stated}; headers can be wrong by seconds"]
 
 
-def _streams_of(info: FileInfo, root: Path, clock: str, taken: list[Guess]) -> list[Guess]:
+def _streams_of(info: FileInfo, root: Path, clock: str) -> list[Guess]:
     found: list[Guess] = []
     for track in info.tracks:
         values: dict[str, Any] = {"name": "", "kind": track.kind or "ignore"}
@@ -105,11 +112,11 @@ def _streams_of(info: FileInfo, root: Path, clock: str, taken: list[Guess]) -> l
             remarks.append("what this is could not be told: correct kind, or leave it ignored")
         elif track.rate_hz is None and values["kind"] not in ("markers", "cues"):
             remarks += _rate_from_name(values, info.path)
-        if values["kind"] != "ignore" and any(unit in ("", "1") for unit in track.units) and track.units:
-            remarks.append('the file states no unit; add units = ["mV"] (ECG) or ["uS"] (EDA) if you know it')
+        if values["kind"] in _UNITS and any(unit in ("", "1", "adc") for unit in track.units):
+            remarks.append(
+                f'the file states no unit; add units = ["{_UNITS[values["kind"]]}"] if that is what it holds'
+            )
         values["clock"] = clock
-        base = values["kind"] if values["kind"] != "ignore" else f"ignored_{_slug(info.path.stem)}"
-        values["name"] = _unique(base, {guess.values["name"]: 0 for guess in taken + found})
         found.append(Guess(values, remarks))
     return found
 
@@ -193,9 +200,19 @@ def _rate_from_name(values: dict[str, Any], path: Path) -> list[str]:
     """A sampling rate that stands in the file's name, for tables that state none."""
     match = re.search(r"(\d+(?:\.\d+)?)\s*(k?)hz", path.stem, re.IGNORECASE)
     if match is None:
-        return ["the file states no sampling rate: write rate_hz = ..."]
+        return []
     values["rate_hz"] = float(match.group(1)) * (1000 if match.group(2) else 1)
-    return ["the file states no sampling rate; this one stands in its name: check it"]
+    return ["this rate stands in the file's name: check it"]
+
+
+def _name(guesses: list[Guess]) -> None:
+    """Name the streams after their kinds, those that are used first."""
+    taken: dict[str, int] = {}
+    for guess in sorted(guesses, key=lambda guess: guess.values["kind"] == "ignore"):
+        ignored = guess.values["kind"] == "ignore"
+        base = f"ignored_{_slug(Path(guess.values['file']).stem)}" if ignored else guess.values["kind"]
+        guess.values["name"] = _unique(base, taken)
+        taken[guess.values["name"]] = 1
 
 
 def _slug(text: str) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_schemas.errors import TelltaleError
+from data_schemas.errors import ManifestError, TelltaleError
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet
@@ -17,6 +17,7 @@ from data_schemas.recording import Recording, Session
 from data_schemas.result import Problem
 from data_schemas.session import Manifest
 from data_schemas.stream import Mark, Marks, Signal, Stream, StreamInfo
+from data_schemas.time import NS_PER_S, to_s
 from modalities.base import Task
 from modalities.registry import load_encoder
 from pipeline.config import Config
@@ -24,6 +25,10 @@ from pipeline.config import Config
 if TYPE_CHECKING:
     from data_schemas.emotion import EmotionTrack
     from data_schemas.event import Event
+
+
+LONGEST_NS = 7 * 86_400 * NS_PER_S
+"""No session is longer; a greater extent means that a clock is wrong."""
 
 
 def read(manifest: Manifest, root: Path, hook: Hook = silent) -> Recording:
@@ -57,11 +62,28 @@ def read(manifest: Manifest, root: Path, hook: Hook = silent) -> Recording:
 
 
 def synchronize(recording: Recording, hook: Hook = silent) -> Session:
-    """Bring every stream to the session clock and report how well that went."""
+    """Bring every stream to the session clock and report how well that went.
+
+    Raises:
+        NothingUsableError: no stream holds data.
+        ManifestError: the streams lie further apart than any session is long; the message names two of them.
+    """
     from sync.align import synchronize as align_all
 
     hook("synchronize", 0, 1)
     session = align_all(recording)
+    if session.extent.duration_ns > LONGEST_NS:
+        ends = [(name, stream.support.extent) for name, stream in session.streams.items()]
+        spans = [(name, span) for name, span in ends if span is not None]
+        first = min(spans, key=lambda one: one[1].start_ns)
+        last = max(spans, key=lambda one: one[1].end_ns)
+        raise ManifestError(
+            "the streams lie too far apart to be one session",
+            file=recording.root,
+            got=f"'{first[0]}' begins at {to_s(first[1].start_ns):.0f} s, '{last[0]}' ends at {to_s(last[1].end_ns):.0f} s",
+            expected="at most a week between the first and the last sample",
+            mend="Correct the offsets under [clocks].",
+        )
     hook("synchronize", 1, 1)
     return session
 

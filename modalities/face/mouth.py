@@ -15,8 +15,8 @@ SYLLABLE_GAP_S = 0.45
 """Longest distance of syllables within a phrase: speech runs at 2 to 8 per second."""
 PHRASE = 3
 """Least number of syllables that make a phrase; a mouth that opens once is an expression."""
-JOIN_S = 1.2
-"""Openings nearer than this to a phrase belong to it."""
+JOIN_S, JOIN_ONE_S = 1.2, 0.7
+"""Shorter runs of syllables nearer than the first to a phrase belong to the speech; single ones only nearer than the second."""
 MARGIN_S = 0.3
 
 _UPPER = np.array([pair[0] for pair in INNER_LIPS])
@@ -52,11 +52,20 @@ def find_speech(times_ns: Int64Array, motion: FloatArray, judged: NDArray[np.boo
     gap = np.where(judged, motion[:, _LIPS[0], 1] - motion[:, _LIPS[1], 1], 0)
     peaks, _ = find_peaks(gap, prominence=SYLLABLE)
     at_s = to_s(times_ns[peaks])
-    phrases = [
-        phrase for phrase in np.split(at_s, np.flatnonzero(np.diff(at_s) > SYLLABLE_GAP_S) + 1) if len(phrase) >= PHRASE
-    ]
     now_s = to_s(times_ns)
-    for phrase in phrases:
-        near = at_s[(at_s > phrase[0] - JOIN_S) & (at_s < phrase[-1] + JOIN_S)]
-        out |= (now_s >= near.min() - MARGIN_S) & (now_s <= near.max() + MARGIN_S)
+    for first, last in _speech_spans(at_s):
+        out |= (now_s >= first - MARGIN_S) & (now_s <= last + MARGIN_S)
     return out & judged
+
+
+def _speech_spans(syllables_s: FloatArray) -> list[tuple[float, float]]:
+    """First and last syllable of each phrase, with the shorter runs that belong to it; may overlap."""
+    runs = [run for run in np.split(syllables_s, np.flatnonzero(np.diff(syllables_s) > SYLLABLE_GAP_S) + 1) if len(run)]
+    speech = [len(run) >= PHRASE for run in runs]
+    for order in (range(1, len(runs)), range(len(runs) - 2, -1, -1)):
+        for at in order:
+            other = at - 1 if order.step > 0 else at + 1
+            gap = max(runs[at][0] - runs[other][-1], runs[other][0] - runs[at][-1])
+            if speech[other] and gap <= (JOIN_S if len(runs[at]) > 1 else JOIN_ONE_S):
+                speech[at] = True
+    return [(float(run[0]), float(run[-1])) for run, spoken in zip(runs, speech, strict=True) if spoken]

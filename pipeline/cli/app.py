@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import warnings
 
 import typer
 
 from data_schemas.errors import TelltaleError
 from pipeline import __version__
 from pipeline.cli import analyze, channels, clocks, evaluate, session, simulation
-from pipeline.cli.terminal import say
+from pipeline.cli.terminal import say, silence_native_libraries
 
 app = typer.Typer(
     name="telltale",
@@ -39,6 +40,8 @@ def run() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    silence_native_libraries()
+    warnings.filterwarnings("ignore", module=r"google\.protobuf")
     try:
         app()
     except TelltaleError as error:

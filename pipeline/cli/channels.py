@@ -130,6 +130,8 @@ def _save(encoding: Encoding, folder: Path) -> None:
 
 
 def _quality_row(file: Path, encoding: Encoding) -> dict[str, Any]:
+    from pipeline.analyzer import flatten
+
     track = encoding.track
     kinds = [event.kind for event in encoding.events]
     row: dict[str, Any] = {
@@ -137,6 +139,7 @@ def _quality_row(file: Path, encoding: Encoding) -> dict[str, Any]:
         "valid": f"{track.valid.any(axis=1).mean() if len(track.reason) else 0:.0%}",
     }
     row |= {kind: kinds.count(kind) for kind in encoding.spec.event_kinds}
-    row |= {key: value for key, value in encoding.quality.items() if isinstance(value, int | float | str)}
+    quality = flatten(encoding.quality)
+    row |= {key: value for key, value in quality.items() if isinstance(value, int | float | str)}
     invalid = sorted({str(reason) for reason in track.reason} - {""})
     return row | {"reasons": ", ".join(invalid)}

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,6 +17,20 @@ from rich.table import Table
 from data_schemas.hook import Hook
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+def silence_native_libraries() -> None:
+    """Send what native libraries write to file descriptor 2 nowhere; Python's own stderr stays as it is.
+
+    MediaPipe and TensorFlow Lite log to the descriptor itself, whatever their settings. TELLTALE_NATIVE_LOG=1 keeps it.
+    """
+    if os.environ.get("TELLTALE_NATIVE_LOG") or sys.stderr.fileno() != 2:
+        return
+    kept = os.dup(2)
+    sys.stderr = open(kept, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    os.close(nowhere)
 
 
 def say(text: str, style: str = "") -> None:
@@ -37,7 +53,7 @@ def show_table(
         sys.stdout.write(json.dumps({"rows": [dict(row) for row in rows]}, ensure_ascii=False, default=str) + "\n")
         return
     names = list(columns or (rows[0] if rows else []))
-    table = Table(title=title or None, title_justify="left", title_style="bold", header_style="bold", pad_edge=False)
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
     for name in names:
         numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
         table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")

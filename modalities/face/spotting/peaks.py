@@ -17,6 +17,8 @@ EXTEND = 0.7
 """Share of the time between `HALF` and `EDGE` by which an edge is extended: what a raised-cosine flank lacks at `EDGE` is 1.03,
 a straight one 0.43."""
 LONGEST_EXTENSION_S = 0.25
+FLAT_S, FLAT = 0.3, 0.1
+"""A movement is over where, below half of its height, it falls by less than this share of it for this long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,7 @@ def find_expressions(times_ns: Int64Array, level: FloatArray, usual: FloatArray)
     for top in sorted(tops.tolist(), key=lambda at: -level[at]):
         if any(times_ns[top] >= other.onset_ns and times_ns[top] <= other.offset_ns for other in out):
             continue
-        base = min(float(usual[top]), 0.5 * float(level[top]))
-        onset = _edge(times_ns, level, top, base, -1)
-        offset = _edge(times_ns, level, top, base, +1)
+        onset, offset = (_edge(times_ns, level, top, _floor(times_ns, level, usual, top, step), step) for step in (-1, 1))
         for other in out:
             if other.offset_ns <= times_ns[top]:
                 onset = max(onset, other.offset_ns)
@@ -64,6 +64,21 @@ def find_expressions(times_ns: Int64Array, level: FloatArray, usual: FloatArray)
         if onset < offset:
             out.append(Peak(top, float(level[top]), onset, offset))
     return sorted(out, key=lambda peak: peak.onset_ns)
+
+
+def _floor(times_ns: Int64Array, level: FloatArray, usual: FloatArray, top: int, step: int) -> float:
+    """Level that the movement rises from (step -1) or falls back to (step 1), at most half of the peak."""
+    base = min(float(usual[top]), 0.5 * float(level[top]))
+    height = float(level[top]) - base
+    reach = max(2, round(FLAT_S * NS_PER_S / max(1, int(times_ns[1] - times_ns[0]))))
+    side = level[top:] if step > 0 else level[top::-1]
+    for at in np.flatnonzero(side <= base + HALF * height).tolist():
+        ahead = float(side[at : at + reach].min())
+        if side[at] - ahead < FLAT * height:
+            return min(max(base, ahead), 0.5 * float(level[top]))
+        if side[at] <= base + EDGE * height:
+            break
+    return base
 
 
 def _edge(times_ns: Int64Array, level: FloatArray, top: int, base: float, step: int) -> int:

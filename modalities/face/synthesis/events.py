@@ -69,7 +69,7 @@ class PlantedExpression:
 
     @property
     def side(self) -> str:
-        """ "left", "right" or "both", the person's own."""
+        """Whose side moves: "left", "right" (the person's own) or "both"."""
         sides = {au.partition("_")[2] or "both" for au in self.aus}
         return sides.pop() if len(sides) == 1 else "both"
 

@@ -1,8 +1,8 @@
 """The second family of displacements: soft blobs that are pulled along the lines of the muscles.
 
-A contracting muscle draws the skin over its insertion towards its origin (Duchenne 1862; the linear muscle of Waters 1987).
-Unlike the fields of `fields`, nothing here comes from the table of landmark displacements: a spotter trained on one family
-is measured on the other.
+A contracting muscle draws the skin over its insertion towards its origin (Duchenne 1862; the linear muscle of Waters
+1987). Unlike the fields of `fields`, nothing here comes from the table of landmark displacements: a spotter trained on
+one family is measured on the other.
 """
 
 from __future__ import annotations

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +13,11 @@ from numpy.typing import NDArray
 from data_schemas.errors import InvalidValueError
 from modalities.face.synthesis.mesh import Picture
 
+if TYPE_CHECKING:
+    import av
+
+_RATE = 30
+"""Frames a second that the encoder is told; it only matters for how it shares out the bits."""
 _COMPONENTS = 4
 _GRAIN_RIM = 128
 
@@ -90,8 +97,8 @@ def _shake(
 ) -> Iterator[Picture]:
     import cv2
 
-    sway = np.stack([_wander(times_s, nuisance.sway_hz, rng) for _ in range(4)], axis=1)
-    sway *= (nuisance.sway_px, nuisance.sway_px, nuisance.sway_deg, nuisance.sway_zoom)
+    limits = np.array([nuisance.sway_px, nuisance.sway_px, nuisance.sway_deg, nuisance.sway_zoom])
+    sway = limits * np.stack([_wander(times_s, nuisance.sway_hz, rng) for _ in limits], axis=1)
     share = (times_s - times_s[0]) / max(1e-9, float(times_s[-1] - times_s[0]))
     phase = rng.uniform(0, 2 * np.pi)
     light = 1 + nuisance.light_ramp * share
@@ -135,32 +142,28 @@ def recompress(frames: Iterable[Picture], quality: int) -> Iterator[Picture]:
     import av
 
     encoder: av.VideoCodecContext | None = None
-    decoder = av.CodecContext.create("h264", "r")
+    decoder = av.VideoCodecContext.create("h264", "r")
     size = (0, 0)
-    count = 0
-    for picture in frames:
+    for at, picture in enumerate(frames):
         height, width = picture.shape[:2]
         even = np.pad(picture, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
         if encoder is None:
             size = (height, width)
             encoder = av.VideoCodecContext.create("libx264", "w")
             encoder.width, encoder.height, encoder.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
-            encoder.time_base, encoder.framerate = _tick(), 30
+            encoder.time_base, encoder.framerate = Fraction(1, _RATE), Fraction(_RATE)
             encoder.options = {"crf": str(quality), "preset": "veryfast", "tune": "zerolatency"}
             encoder.thread_count = 1
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
-        frame.pts, frame.time_base = count, _tick()
-        count += 1
-        for packet in encoder.encode(frame):
-            for back in decoder.decode(packet):
-                yield back.to_ndarray(format="rgb24")[: size[0], : size[1]]
+        frame.pts, frame.time_base = at, Fraction(1, _RATE)
+        yield from _decoded(decoder, encoder.encode(frame), size)
     if encoder is not None:
-        for packet in [*encoder.encode(None), None]:
-            for back in decoder.decode(packet):
-                yield back.to_ndarray(format="rgb24")[: size[0], : size[1]]
+        yield from _decoded(decoder, [*encoder.encode(None), None], size)
 
 
-def _tick() -> object:
-    from fractions import Fraction
-
-    return Fraction(1, 30)
+def _decoded(
+    decoder: av.VideoCodecContext, packets: Sequence[av.Packet | None], size: tuple[int, int]
+) -> Iterator[Picture]:
+    for packet in packets:
+        for frame in decoder.decode(packet):
+            yield np.asarray(frame.to_ndarray(format="rgb24")[: size[0], : size[1]], np.uint8)

@@ -59,7 +59,7 @@ def plant(
         )
     sizes = np.array([event.at(times_s) for event in events]).reshape(len(events), len(times_s))
     for at, picture in enumerate(frames):
-        active = np.flatnonzero(sizes[:, at] > 0)
+        active = np.flatnonzero(sizes[:, at] > 0).tolist()
         mesh = path.mesh(at) if len(active) else None
         if mesh is None:
             yield picture
