@@ -20,18 +20,21 @@ def take(page: Path, picture: Path, width: int = 1400, height: int = 1560) -> No
     Raises:
         RuntimeError: no Chromium on the PATH.
     """
-    browser = next(
-        (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
-    )
+    names = ("chromium", "chromium-browser", "google-chrome")
+    browser = next((found for name in names if (found := shutil.which(name))), None)
     if browser is None:
         raise RuntimeError("no Chromium on the PATH (Debian: apt-get install chromium)")
+    flags = "--headless --no-sandbox --disable-gpu --no-first-run --disable-background-networking --hide-scrollbars"
     with tempfile.TemporaryDirectory() as profile:
-        subprocess.run(
-            [browser, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking",
-             "--disable-component-update", "--disable-sync", f"--user-data-dir={profile}", "--hide-scrollbars",
-             "--virtual-time-budget=8000", f"--window-size={width},{height}", f"--screenshot={picture}", page.resolve().as_uri()],
-            check=True, capture_output=True, timeout=120,
-        )  # fmt: skip
+        command = [
+            browser,
+            *flags.split(),
+            "--disable-component-update",
+            "--disable-sync",
+            "--virtual-time-budget=8000",
+        ]
+        command += [f"--user-data-dir={profile}", f"--window-size={width},{height}", f"--screenshot={picture}"]
+        subprocess.run([*command, page.resolve().as_uri()], check=True, capture_output=True, timeout=120)
 
 
 def main() -> None:

@@ -80,7 +80,8 @@ def synchronize(recording: Recording, hook: Hook = silent) -> Session:
         raise ManifestError(
             "the streams lie too far apart to be one session",
             file=recording.root,
-            got=f"'{first[0]}' begins at {to_s(first[1].start_ns):.0f} s, '{last[0]}' ends at {to_s(last[1].end_ns):.0f} s",
+            got=f"'{first[0]}' begins at {to_s(first[1].start_ns):.0f} s and '{last[0]}' ends at "
+            f"{to_s(last[1].end_ns):.0f} s",
             expected="at most a week between the first and the last sample",
             mend="Correct the offsets under [clocks].",
         )

@@ -85,12 +85,12 @@ def test_gaps_and_invalid_stretches_are_masked_never_bridged() -> None:
 
 
 @settings(max_examples=20, deadline=None)
-@given(gain=st.floats(1e-3, 1e3), offset=st.floats(-1e3, 1e3), seed=st.integers(0, 99))
-def test_units_and_gains_drop_out(gain: float, offset: float, seed: int) -> None:
+@given(gain=st.floats(1e-3, 1e3), shift=st.floats(-100, 100), seed=st.integers(0, 99))
+def test_units_and_gains_drop_out(gain: float, shift: float, seed: int) -> None:
     times, x = np.arange(0, 60, 0.2), noise(300, seed)
     a = tokens_of([encode("face", times, {"au04": x})], MINUTE)
-    b = tokens_of([encode("face", times, {"au04": gain * x + offset})], MINUTE)
-    np.testing.assert_allclose(a.values["face"], b.values["face"], atol=0.02 if abs(offset) > 100 * gain else 2e-3)
+    b = tokens_of([encode("face", times, {"au04": gain * (x + shift)})], MINUTE)
+    np.testing.assert_allclose(a.values["face"], b.values["face"], atol=2e-3)
 
 
 def test_a_marked_baseline_sets_the_zero() -> None:

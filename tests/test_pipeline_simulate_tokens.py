@@ -1,4 +1,4 @@
-"""Sessions at token fidelity: reproducible, independent parts, effects that are what they say and none where none is."""
+"""Sessions at token fidelity: reproducible, in independent parts, with effects that are what they say."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
 """Action units from the movement of regions: which muscles together explain what moved, and how strongly.
 
-Each action unit of the Facial Action Coding System (Ekman, Friesen & Hager 2002) moves certain regions in certain directions.
-The intensities are the non-negative combination that best explains the movement of all regions at once, with a small price on
-each unit (non-negative lasso), so that overlapping units share what they have in common instead of each claiming all of it.
+Each action unit of the Facial Action Coding System (Ekman, Friesen & Hager 2002) moves certain regions in certain
+directions. The intensities are the non-negative combination that best explains the movement of all regions at once,
+with a small price on each unit (non-negative lasso), so that overlapping units share what they have in common instead
+of each claiming all of it.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from modalities.face.models import FloatArray
 from modalities.face.regions import NAMES
 
 FULL_SCALE = 8.0
-"""A lip corner or brow that moves by this much, in percent of the inter-ocular distance, is a movement of intensity 1."""
+"""A lip corner or brow that moves by this much, in percent of the inter-ocular distance, is a movement of intensity
+1."""
 
 _SMILE = {"lip_corner": (0.6, 0.65), "cheek_low": (0.2, 0.35), "fold": (0.2, 0.3), "upper_lip": (0.5, 0.5),
           "lower_lip": (0.3, 0.3)}  # fmt: skip
@@ -22,30 +24,57 @@ _SMILE = {"lip_corner": (0.6, 0.65), "cheek_low": (0.2, 0.35), "fold": (0.2, 0.3
 MOVES: dict[str, dict[str, tuple[float, float]]] = {
     "au01": {"brow_inner": (0, 0.8), "brow_between": (0, 0.5), "brow_middle": (0, 0.3), "brow_outer": (0, 0.1)},
     "au02": {"brow_outer": (0, 0.7), "brow_middle": (0, 0.8), "brow_inner": (0, 0.15), "brow_between": (0, 0.1)},
-    "au04": {"brow_inner": (-0.4, -0.65), "brow_middle": (-0.25, -0.45), "brow_between": (0, -0.4),
-             "brow_outer": (-0.1, -0.2)},
+    "au04": {
+        "brow_inner": (-0.4, -0.65),
+        "brow_middle": (-0.25, -0.45),
+        "brow_between": (0, -0.4),
+        "brow_outer": (-0.1, -0.2),
+    },
     "au05": {"lid_upper": (0, 0.22)},
     "au06": {"cheek_high": (0, 0.35), "cheek_bone": (0.05, 0.3), "cheek_low": (0, 0.2), "lid_lower": (0, 0.1)},
     "au07": {"lid_lower": (0, 0.15), "lid_upper": (0, -0.15)},
     "au09": {"nose": (0, 0.45), "fold": (0, 0.15), "brow_inner": (-0.1, -0.25), "brow_between": (0, -0.2)},
-    "au10": {"upper_lip": (0, 0.4), "upper_lip_middle": (0, 0.5), "fold": (0, 0.4), "nose": (0, 0.15),
-             "cheek_low": (0, 0.15)},
+    "au10": {
+        "upper_lip": (0, 0.4),
+        "upper_lip_middle": (0, 0.5),
+        "fold": (0, 0.4),
+        "nose": (0, 0.15),
+        "cheek_low": (0, 0.15),
+    },
     "au12_left": _SMILE,
     "au12_right": _SMILE,
     "au15": {"lip_corner": (0.1, -0.8), "upper_lip": (0, -0.5), "lower_lip": (0, -0.4), "fold": (0, -0.15)},
     "au17": {"chin": (0, 0.4), "lower_lip_middle": (0, 0.55), "lower_lip": (0, 0.3), "upper_lip_middle": (0, 0.2)},
-    "au20": {"lip_corner": (0.8, -0.05), "upper_lip": (0.55, 0), "lower_lip": (0.4, 0), "fold": (0.2, 0),
-             "cheek_low": (0.1, 0)},
-    "au24": {"upper_lip_middle": (0, -0.3), "lower_lip_middle": (0, 0.35), "upper_lip": (0, -0.2),
-             "lower_lip": (0, 0.2), "lip_corner": (-0.15, 0)},
+    "au20": {
+        "lip_corner": (0.8, -0.05),
+        "upper_lip": (0.55, 0),
+        "lower_lip": (0.4, 0),
+        "fold": (0.2, 0),
+        "cheek_low": (0.1, 0),
+    },
+    "au24": {
+        "upper_lip_middle": (0, -0.3),
+        "lower_lip_middle": (0, 0.35),
+        "upper_lip": (0, -0.2),
+        "lower_lip": (0, 0.2),
+        "lip_corner": (-0.15, 0),
+    },
     "au25": {"lower_lip_middle": (0, -0.55), "lower_lip": (0, -0.3), "upper_lip_middle": (0, 0.1), "mouth": (0, 0.3)},
-    "au26": {"lower_lip_middle": (0, -1.3), "lower_lip": (0, -0.9), "chin": (0, -1.2), "mouth": (0, 1.1),
-             "lip_corner": (-0.1, -0.3), "upper_lip": (0, -0.25)},
+    "au26": {
+        "lower_lip_middle": (0, -1.3),
+        "lower_lip": (0, -0.9),
+        "chin": (0, -1.2),
+        "mouth": (0, 1.1),
+        "lip_corner": (-0.1, -0.3),
+        "upper_lip": (0, -0.25),
+    },
     "closure": {"lid_upper": (0, -1.2), "lid_lower": (0, 0.1)},
 }
-"""Displacement (out, up) of each region at intensity 1, in units of `FULL_SCALE`; `lid_*` and `mouth` are heights and gap.
+"""Displacement (out, up) of each region at intensity 1, in units of `FULL_SCALE`; `lid_*` and `mouth` are heights and
+gap.
 
-What neighbouring skin is dragged along belongs to a unit: without it a lowered lip corner would be read as a pressed lip.
+What neighbouring skin is dragged along belongs to a unit: without it a lowered lip corner would be read as a pressed
+lip.
 
 `closure` takes up blinks and closed eyes, so that lid tightening is not taken for them; it is no feature.
 """

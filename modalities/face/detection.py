@@ -50,7 +50,7 @@ def search_tiles(models: FaceModels, picture: Picture) -> FloatArray:
         for left, top in tile_corners(width, height, round(side)):
             tile, scale = shrink(picture[top : top + round(side), left : left + round(side)], TILE_PX)
             boxes = models.boxes(tile, far=True) / (scale, scale, scale, scale, 1)
-            found.append(boxes + (left, top, left, top, 0))
+            found.append(boxes + np.array([left, top, left, top, 0]))
         boxes = np.vstack(found)
         if len(boxes):
             return boxes

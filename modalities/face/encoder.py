@@ -146,7 +146,15 @@ def _expression_event(one: Expression, person: str) -> Event:
         "regions": dict(one.regions),
     }
     return Event(
-        "face", one.kind, one.onset_ns, one.offset_ns, one.apex_ns, person, round(one.score, 3), label_of(one.aus), details
+        "face",
+        one.kind,
+        one.onset_ns,
+        one.offset_ns,
+        one.apex_ns,
+        person,
+        round(one.score, 3),
+        label_of(one.aus),
+        details,
     )
 
 

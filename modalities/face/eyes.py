@@ -61,7 +61,8 @@ def measure_opening(lids: FloatArray, judged: NDArray[np.bool_]) -> FloatArray:
         judged: Frames that can be used, (frames,).
 
     Returns:
-        (frames, 2): right and left; 1 is the open eye (70th percentile over the session), near `CLOSED` is closed; >= 0.
+        (frames, 2): right and left; 1 is the open eye (70th percentile over the session), near `CLOSED` is closed; >=
+        0.
     """
     gap = np.maximum(lids[:, :, 0] - lids[:, :, 1], 0)
     if not judged.any():
@@ -77,8 +78,8 @@ def closure_of(opening: FloatArray) -> FloatArray:
 def find_blinks(times_ns: Int64Array, closure: FloatArray, judged: NDArray[np.bool_]) -> list[Blink]:
     """Blinks in the closure of both eyes together.
 
-    The threshold adapts to how restlessly this person's lids lie when open: three times the spread of closure around its median, at
-    least `MIN_CLOSURE`.
+    The threshold adapts to how restlessly this person's lids lie when open: three times the spread of closure around
+    its median, at least `MIN_CLOSURE`.
 
     Args:
         times_ns: Frame times, (frames,), increasing.

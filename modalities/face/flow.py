@@ -1,8 +1,8 @@
 """Motion of the face's regions between aligned pictures, the head's own motion taken out.
 
-Dense inverse search flow (Kroeger et al. 2016) between the aligned picture now and those about 1/8, 1/4 and 1 s ago. What a
-rigid head does to it is linear in place and depth for small turns (Longuet-Higgins & Prazdny 1980): fitted on points that
-expressions hardly move, robustly, and subtracted.
+Dense inverse search flow (Kroeger et al. 2016) between the aligned picture now and those about 1/8, 1/4 and 1 s ago.
+What a rigid head does to it is linear in place and depth for small turns (Longuet-Higgins & Prazdny 1980): fitted on
+points that expressions hardly move, robustly, and subtracted.
 
 The flow goes down to single pixels (finest scale 0) without variational smoothing: the presets stop at a quarter of the
 resolution and lose two thirds of a movement of a few percent of the inter-ocular distance.
@@ -109,7 +109,7 @@ class FlowMeter:
         import cv2
 
         if self._dis is None:
-            self._dis = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
+            self._dis = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
             self._dis.setFinestScale(0)
             self._dis.setPatchStride(6)
         flow = self._dis.calc(then.patch, now.patch, None)

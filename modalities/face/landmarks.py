@@ -1,7 +1,7 @@
 """Landmarks of the one followed face, frame after frame, whatever its size in the picture.
 
-The mesh sees only a window around the face, shrunk to a fixed size, so that a 4K picture costs no more than a small one.
-The window stays where it is until the face has moved away from its middle: the mesh follows the face within it.
+The mesh sees only a window around the face, shrunk to a fixed size, so that a 4K picture costs no more than a small
+one. The window stays where it is until the face has moved away from its middle: the mesh follows the face within it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """MediaPipe's face models, loaded once per process and lent to one video at a time.
 
-Face detection after Bazarevsky et al. 2019 (BlazeFace), face mesh after Kartynnik et al. 2019 with the attention head of
-Grishchenko et al. 2020 for lips, eyes and irises.
+Face detection after Bazarevsky et al. 2019 (BlazeFace), face mesh after Kartynnik et al. 2019 with the attention head
+of Grishchenko et al. 2020 for lips, eyes and irises.
 """
 
 from __future__ import annotations

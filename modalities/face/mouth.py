@@ -16,7 +16,8 @@ SYLLABLE_GAP_S = 0.45
 PHRASE = 3
 """Least number of syllables that make a phrase; a mouth that opens once is an expression."""
 JOIN_S, JOIN_ONE_S = 1.2, 0.7
-"""Shorter runs of syllables nearer than the first to a phrase belong to the speech; single ones only nearer than the second."""
+"""Shorter runs of syllables nearer than the first to a phrase belong to the speech; single ones only nearer than the
+second."""
 MARGIN_S = 0.3
 
 _UPPER = np.array([pair[0] for pair in INNER_LIPS])
@@ -53,13 +54,16 @@ def find_speech(times_ns: Int64Array, motion: FloatArray, judged: NDArray[np.boo
     peaks, _ = find_peaks(gap, prominence=SYLLABLE)
     at_s = to_s(times_ns[peaks])
     now_s = to_s(times_ns)
+    end = -np.inf
     for first, last in _speech_spans(at_s):
-        out |= (now_s >= first - MARGIN_S) & (now_s <= last + MARGIN_S)
+        start = end if first - end < JOIN_ONE_S else first
+        out |= (now_s >= start - MARGIN_S) & (now_s <= last + MARGIN_S)
+        end = last
     return out & judged
 
 
 def _speech_spans(syllables_s: FloatArray) -> list[tuple[float, float]]:
-    """First and last syllable of each phrase, with the shorter runs that belong to it; may overlap."""
+    """First and last syllable of each run of them that is speech, in order."""
     runs = [run for run in np.split(syllables_s, np.flatnonzero(np.diff(syllables_s) > SYLLABLE_GAP_S) + 1) if len(run)]
     speech = [len(run) >= PHRASE for run in runs]
     for order in (range(1, len(runs)), range(len(runs) - 2, -1, -1)):

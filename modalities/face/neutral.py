@@ -19,8 +19,9 @@ _ROUNDS = 8
 def subtract_neutral(values: FloatArray, angles: FloatArray, judged: NDArray[np.bool_]) -> FloatArray:
     """Values relative to the person's neutral at the same head angles.
 
-    The neutral is the median over the session plus a quadratic function of yaw and pitch and a linear one of roll, fitted with
-    Cauchy weights (iteratively reweighted least squares), so that expressions, which are rare, do not bend it.
+    The neutral is the median over the session plus a quadratic function of yaw and pitch and a linear one of roll,
+    fitted with Cauchy weights (iteratively reweighted least squares), so that expressions, which are rare, do not
+    bend it.
 
     Args:
         values: (frames, c).

@@ -33,11 +33,12 @@ ROW = np.dtype(
 )
 """One frame.
 
-Lengths other than `*_px` are in percent of the inter-ocular distance (IOD), axes as the face's (x to the person's left, y up).
-`residual`: misfit of the mesh to the template. `sharpness`: standard deviation of the Laplacian of the aligned picture, grey
-levels. `angles`: yaw, pitch, roll in degrees. `lids`: height of upper and lower lid over the line between the eye's corners, by
-(right, left). `mouth`: gap between the inner lips. `place`: registered place of each region. `back`, `motion`, `unsteady`: see
-`flow.LagFlow`.
+Lengths other than `*_px` are in percent of the inter-ocular distance (IOD), axes as the face's (x to the person's
+left, y up).
+`residual`: misfit of the mesh to the template. `sharpness`: standard deviation of the Laplacian of the aligned
+picture, grey levels. `angles`: yaw, pitch, roll in degrees. `lids`: height of upper and lower lid over the line
+between the eye's corners, by (right, left). `mouth`: gap between the inner lips. `place`: registered place of each
+region. `back`, `motion`, `unsteady`: see `flow.LagFlow`.
 """
 WORST_RESIDUAL = 0.25
 """Misfit to the template, in IOD, above which what was found is no face."""

@@ -14,7 +14,8 @@ LOW_PERCENT, HIGH_PERCENT = 1.0, 99.5
 SETTLE_S = 2.0
 """Time constant with which black and white follow the picture: slow, so that the light does not seem to flicker."""
 JUMP = 0.5
-"""Black or white that is off by more than this share of their distance is taken over at once: the light was switched."""
+"""Black or white that is off by more than this share of their distance is taken over at once: the light was
+switched."""
 _SAMPLES = 20_000
 
 
@@ -34,7 +35,8 @@ class Toner:
         """The next picture.
 
         Args:
-            image: uint8 (h, w, 3) colour, passed on as it is; or uint8 or uint16 (h, w), stretched between running percentiles.
+            image: uint8 (h, w, 3) colour, passed on as it is; or uint8 or uint16 (h, w), stretched between running
+                percentiles.
             t_ns: Its time.
 
         Returns:
@@ -61,16 +63,16 @@ class Toner:
     def _follow(self, image: NDArray[np.generic], t_ns: int) -> FloatArray:
         """Values that become black and white now."""
         step = max(1, int(np.sqrt(image.size / _SAMPLES)))
-        sample = image[::step, ::step].ravel()
+        sample = image[::step, ::step].ravel().astype(np.float64)
         if self._depth:
             sample = sample[sample > 0]
+        last = self._range
         if not sample.size:
-            return np.array([0.0, 1.0]) if self._range is None else self._range
+            return np.array([0.0, 1.0]) if last is None else last
         now = np.percentile(sample, (LOW_PERCENT, HIGH_PERCENT))
-        if self._range is None or np.any(np.abs(now - self._range) > JUMP * max(1.0, np.ptp(self._range))):
-            self._range = now
-        else:
-            share = 1 - np.exp(-to_s(max(0, t_ns - self._t_ns)) / SETTLE_S)
-            self._range = self._range + share * (now - self._range)
+        share = 1 - np.exp(-to_s(max(0, t_ns - self._t_ns)) / SETTLE_S)
+        if last is not None and np.abs(now - last).max() <= JUMP * max(1.0, float(last[1] - last[0])):
+            now = last + share * (now - last)
+        self._range = now
         self._t_ns = t_ns
-        return self._range
+        return now

@@ -1,7 +1,7 @@
 """Where on the mesh the parts of the face are: regions of expression, stable points, lids and lips.
 
-Indices are those of MediaPipe's face mesh; "right" and "left" are the person's own. Regions follow the appearance changes
-of the Facial Action Coding System (Ekman, Friesen & Hager 2002).
+Indices are those of MediaPipe's face mesh; "right" and "left" are the person's own. Regions follow the appearance
+changes of the Facial Action Coding System (Ekman, Friesen & Hager 2002).
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ TEMPLATE: dict[tuple[int, int], tuple[float, float, float]] = {
 }
 """A face looking level into the camera, by pairs (right, left) of points that expressions hardly move.
 
-Position (out to the person's left, up, towards the camera) of the left one, in inter-ocular distances from the middle between
-the eyes; the right one is its mirror image. Measured on the mesh of the two public-domain photographs of the simulator,
-symmetrised; the tilt is such that official portraits read as 3 degrees down.
+Position (out to the person's left, up, towards the camera) of the left one, in inter-ocular distances from the middle
+between the eyes; the right one is its mirror image. Measured on the mesh of the two public-domain photographs of the
+simulator, symmetrised; the tilt is such that official portraits read as 3 degrees down.
 """
 TEMPLATE_WEIGHT = {33: 2.0, 133: 3.0, 168: 3.0, 6: 3.0, 197: 3.0, 195: 2.0}
 """Trust in the points of `TEMPLATE` by the right one's index; 1 where not listed."""

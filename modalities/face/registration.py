@@ -1,4 +1,6 @@
-"""Registration: the head's place in space, and a small aligned picture of the face that stays put while the head moves."""
+"""Registration: the head's place in space, and a small aligned picture of the face that stays put while the head
+moves.
+"""
 
 from __future__ import annotations
 
@@ -36,7 +38,8 @@ class HeadFit:
     Attributes:
         rotation: (3, 3), from camera axes (right, up, towards the camera) to the face's axes.
         iod_px: Inter-ocular distance in pixels of the picture, free of foreshortening.
-        frontal: All landmarks in the face's axes (out to the person's left, up, forward), in inter-ocular distances, (478, 3).
+        frontal: All landmarks in the face's axes (out to the person's left, up, forward), in inter-ocular distances,
+            (478, 3).
         residual: Root mean square distance of the stable points from the template, inter-ocular distances.
     """
 
@@ -118,7 +121,7 @@ class PatchAligner:
         turn = (weights * (source - centre).conj()) @ (target - goal) / (weights @ np.abs(source - centre) ** 2)
         iod_px = PATCH_IOD_PX / abs(turn)
         span = PATCH_IOD_PX / turn
-        state = self._filter(np.array([centre.real, centre.imag, span.real, span.imag]) , to_s(t_ns), iod_px)
+        state = self._filter(np.array([centre.real, centre.imag, span.real, span.imag]), to_s(t_ns), iod_px)
         centre, turn = complex(state[0], state[1]), PATCH_IOD_PX / complex(state[2], state[3])
         shift = goal - turn * centre
         return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])

@@ -1,7 +1,8 @@
 """Where each region of the face is over time: precise flow over short spans, joined to landmarks over long ones.
 
-Flow says to within about 0.1 % of the inter-ocular distance how far a region moved since 1/8, 1/4 and 1 s ago, landmarks
-say where it is, some ten times worse and never drifting. The trajectory is the least-squares compromise of both.
+Flow says to within about 0.1 % of the inter-ocular distance how far a region moved since 1/8, 1/4 and 1 s ago,
+landmarks say where it is, some ten times worse and never drifting. The trajectory is the least-squares compromise of
+both.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ def trace_regions(rows: NDArray[np.void]) -> FloatArray:
         rows: Rows of `observation.ROW`, in order of time.
 
     Returns:
-        Percent of the inter-ocular distance, axes as the face's, float32 (frames, regions, 2); 0 where no face was found.
+        Percent of the inter-ocular distance, axes as the face's, float32 (frames, regions, 2); 0 where no face was
+        found.
     """
     from scipy.sparse import coo_matrix, diags
 

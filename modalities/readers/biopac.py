@@ -75,8 +75,13 @@ def _channels(file: Any) -> list[Channel]:
 
 
 def _wall(file: Any) -> dt.datetime | None:
-    found = file.earliest_marker_created_at
-    return found if isinstance(found, dt.datetime) else None
+    """When the oldest marker was set, less its place in the recording: AcqKnowledge sets one at the start of each segment."""
+    dated = [marker for marker in file.event_markers or [] if isinstance(marker.date_created_utc, dt.datetime)]
+    if not dated:
+        return None
+    oldest = min(dated, key=lambda marker: marker.date_created_utc)
+    start = oldest.date_created_utc - dt.timedelta(seconds=oldest.sample_index / float(file.samples_per_second))
+    return start if isinstance(start, dt.datetime) else None
 
 
 def _marks(file: Any, info: StreamInfo) -> Marks:

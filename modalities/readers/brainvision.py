@@ -40,7 +40,9 @@ class BrainVisionReader:
             if entry.kind in MARK_KINDS:
                 return marks_of(raw, replace(info, notes=tuple(_notes(said))))
             if entry.kind not in SIGNAL_KINDS:
-                raise unfit(entry, path, "a BrainVision recording holds signals and markers", [*SIGNAL_KINDS, *MARK_KINDS])
+                raise unfit(
+                    entry, path, "a BrainVision recording holds signals and markers", [*SIGNAL_KINDS, *MARK_KINDS]
+                )
             channels = _channels(raw)
             picked = [channels[at] for at in choose(entry, path, channels)]
             units = [channel.unit for channel in picked]

@@ -120,5 +120,7 @@ def _numbers(cells: Any, decimal: str) -> tuple[NDArray[np.float64], list[tuple[
     text = cells.astype("string").str.strip()
     tidy = text.str.replace(",", ".", regex=False) if decimal == "," else text
     values = pd.to_numeric(tidy, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
-    bad = np.flatnonzero(~np.isfinite(values) & ~text.isna().to_numpy() & ~text.str.lower().isin(list(MISSING)).to_numpy(bool))
+    bad = np.flatnonzero(
+        ~np.isfinite(values) & ~text.isna().to_numpy() & ~text.str.lower().isin(list(MISSING)).to_numpy(bool)
+    )
     return np.where(np.isfinite(values), values, np.nan), [(int(row), str(text.iloc[row])) for row in bad]

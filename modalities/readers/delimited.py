@@ -247,4 +247,6 @@ def read_text_columns(path: Path, form: TableForm) -> list[list[str]]:
         return []
     except (OSError, ValueError, EOFError) as error:
         raise UnreadableFileError("the table cannot be read", file=path, got=str(error).splitlines()[0]) from error
-    return [["" if cell is None else str(cell).strip() for cell in row] for row in frame.itertuples(index=False, name=None)]
+    return [
+        ["" if cell is None else str(cell).strip() for cell in row] for row in frame.itertuples(index=False, name=None)
+    ]

@@ -13,7 +13,9 @@ from modalities.readers.info import FileInfo
 from modalities.readers.registry import COMPANIONS, PICTURE_SUFFIXES
 from modalities.readers.sniff import is_known, probe_path
 
-_PASSED_OVER = re.compile(r"^(readme|licen[cs]e|copying|changelog|changes|notice|authors|citation|session\.toml)", re.IGNORECASE)
+_PASSED_OVER = re.compile(
+    r"^(readme|licen[cs]e|copying|changelog|changes|notice|authors|citation|session\.toml)", re.IGNORECASE
+)
 _SKIPPED_FOLDERS = ("truth", "__pycache__", "__macosx")
 
 

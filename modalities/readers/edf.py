@@ -51,7 +51,9 @@ def read_header(path: Path) -> EdfHeader:
         count, length = _int(fixed[252:256], path), _int(fixed[184:192], path)
         promised, record_s = _int(fixed[236:244], path), float(_text(fixed[244:252]) or 0)
         if not 0 < count <= 4096 or length != 256 * (count + 1):
-            raise UnreadableFileError("the header contradicts itself", file=path, got=f"{count} signals in {length} bytes")
+            raise UnreadableFileError(
+                "the header contradicts itself", file=path, got=f"{count} signals in {length} bytes"
+            )
         table = handle.read(256 * count)
     if len(table) < 256 * count:
         raise UnreadableFileError("the file ends within its header", file=path)
@@ -120,7 +122,9 @@ class EdfReader:
                 raise unfit(entry, path, "an EDF file holds signals and annotations", [*SIGNAL_KINDS, *MARK_KINDS])
             if header.discontinuous:
                 raise UnreadableFileError(
-                    "the recording is discontinuous (EDF+D)", file=path, mend="Export it as continuous EDF, one file per part."
+                    "the recording is discontinuous (EDF+D)",
+                    file=path,
+                    mend="Export it as continuous EDF, one file per part.",
                 )
             picked = [header.channels[at] for at in choose(entry, path, header.channels)]
             raw = _open(path, [channel.name for channel in picked])

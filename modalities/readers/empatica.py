@@ -181,7 +181,7 @@ def _which(entry: StreamEntry, path: Path, folder: Path) -> str:
 def _events(folder: Path, name: str, zero: float) -> list[Mark]:
     """Button presses, or intervals between beats that end at their onset time."""
     rows: Sequence[str] = (folder / f"{name}.csv").read_text("ascii", "replace").splitlines()
-    marks = []
+    marks: list[Mark] = []
     for at, row in enumerate(rows):
         cells = [cell.strip() for cell in row.split(",")]
         if name == "IBI" and at == 0 and cells and _is_number(cells[0]):

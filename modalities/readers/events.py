@@ -17,16 +17,17 @@ from modalities.readers.faults import reading
 from modalities.readers.info import MARK_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import time_unit_in_name
 from modalities.readers.selection import missing, unfit
-from modalities.readers.times_column import ONSETS, bare, declared, find_time_column, parse_dates, unit_for
+from modalities.readers.times_column import ONSETS, bare, declared, find_time_column, parse_dates, unit_for, zero_of
 from modalities.readers.timing import stamps_to_ns
 
 _DURATIONS = ("duration", "dur", "length")
 _OFFSETS = ("offset", "end", "stop", "offset_time", "end_time")
-_LABELS = ("label", "trial_type", "event", "name", "marker", "description", "stimulus", "stim", "condition", "type", "kind")
-_LABELS += ("value", "code", "text", "annotation", "message", "trigger", "stim_type", "event_type", "question", "category")
-_CUES = frozenset(
-    "kind trial_type stimulus stimuli question condition expected cue stim_type event_type stim stim_file category".split()
-)
+_NAMES = ("label", "trial_type", "event", "name", "marker", "description", "stimulus", "stim", "condition", "type", "kind")
+_CODES = ("value", "code", "text", "annotation", "message", "trigger", "stim_type", "event_type", "question", "category")
+_LABELS = (*_NAMES, *_CODES)
+_CUES = {"kind", "trial_type", "stimulus", "stimuli", "question", "condition", "expected", "cue"} | {
+    *("stim_type", "event_type", "stim", "stim_file", "category")
+}
 
 
 def looks_like_events(form: TableForm) -> bool:
@@ -127,11 +128,13 @@ def _marks(
     wall = None
     notes: list[str] = []
     if rows and not known:
-        since, valid, wall = parse_dates([row[onset] for row in rows], path, form.names[onset])
+        since, valid, dated = parse_dates([row[onset] for row in rows], path, form.names[onset])
+        wall = zero_of(dated, None, "s")
         times = [int(ns) if good else None for ns, good in zip(since, valid, strict=True)]
         unit = "s"
     else:
         unit, notes = unit_for(entry, form.names[onset], known[0] if known else None)
+        wall = zero_of(False, known[0] if known else None, unit)
         times = [None if x is None else int(stamps_to_ns(np.array([x]), unit, entry.rate_hz)[0]) for x in numbers]
     lengths = _lengths(entry, form, onset, unit, rows, times)
     kept = _kept_columns(entry, path, form, onset)
@@ -204,6 +207,8 @@ def _value(cell: str, decimal: str) -> Any:
     number = _number(cell, decimal)
     if number is None:
         return cell
-    return int(number) if number.is_integer() and abs(number) < 2**53 and "." not in cell and "e" not in cell.lower() else number
-
-
+    return (
+        int(number)
+        if number.is_integer() and abs(number) < 2**53 and "." not in cell and "e" not in cell.lower()
+        else number
+    )

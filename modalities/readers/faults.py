@@ -62,7 +62,9 @@ def hushed(logger: str) -> Iterator[list[str]]:
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             yield said
-        said += [" ".join(str(one.message).split()) for one in caught if not issubclass(one.category, DeprecationWarning)]
+        said += [
+            " ".join(str(one.message).split()) for one in caught if not issubclass(one.category, DeprecationWarning)
+        ]
     finally:
         log.removeHandler(handler)
         log.propagate = before

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -78,7 +79,7 @@ def read_picture(path: Path) -> Picture | None:
     return picture if picture.ndim == 2 else np.ascontiguousarray(picture[:, :, 2::-1])
 
 
-def _in_mode(picture: Picture, mode: str) -> Picture:
+def _in_mode(picture: Any, mode: str) -> Picture:
     import cv2
 
     if mode == "rgb":
@@ -174,7 +175,10 @@ def _which(entry: StreamEntry, path: Path, prefixes: list[str]) -> str:
         raise missing("sequence", entry.track, prefixes, entry, path)
     if len(prefixes) != 1:
         raise ManifestError(
-            "the folder holds several sequences", file=path, stream=entry.name, expected=f"track = one of {', '.join(prefixes)}"
+            "the folder holds several sequences",
+            file=path,
+            stream=entry.name,
+            expected=f"track = one of {', '.join(prefixes)}",
         )
     return prefixes[0]
 
@@ -183,7 +187,9 @@ def _times(
     entry: StreamEntry, path: Path, prefix: str, members: list[tuple[int, Path]]
 ) -> tuple[Int64Array, list[str]]:
     files = [file for _, file in members]
-    stamps = _stamps(path, prefix, files, entry.time_column, entry.time_unit if "time_unit" in entry.model_fields_set else None)
+    stamps = _stamps(
+        path, prefix, files, entry.time_column, entry.time_unit if "time_unit" in entry.model_fields_set else None
+    )
     if stamps is not None:
         back = np.flatnonzero(np.diff(stamps) <= 0)
         if len(back):
@@ -229,7 +235,9 @@ def _stamps(folder: Path, prefix: str, files: list[Path], column: str | None, un
         rows = [by_name[file.name] for file in files]
     if len(rows) != len(files):
         raise UnreadableFileError(
-            "pictures and time stamps differ in number", file=table, got=f"{len(files)} pictures, {len(rows)} time stamps"
+            "pictures and time stamps differ in number",
+            file=table,
+            got=f"{len(files)} pictures, {len(rows)} time stamps",
         )
     try:
         values = np.array([float(row[at].replace(",", ".") if form.decimal == "," else row[at]) for row in rows])

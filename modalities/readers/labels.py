@@ -28,8 +28,33 @@ _STEMS: dict[str, tuple[str, ...]] = {
     "acceleration": ("acceler",),
 }
 _DERIVED = frozenset(
-    "differentiated derivative diff rate bpm hr hrv ibi rr peak peaks quality phasic tonic scr onsets offsets amplitude "
-    "phase symmetry variability interval intervals integrated index".split()
+    [
+        "differentiated",
+        "derivative",
+        "diff",
+        "rate",
+        "bpm",
+        "hr",
+        "hrv",
+        "ibi",
+        "rr",
+        "peak",
+        "peaks",
+        "quality",
+        "phasic",
+        "tonic",
+        "scr",
+        "onsets",
+        "offsets",
+        "amplitude",
+        "phase",
+        "symmetry",
+        "variability",
+        "interval",
+        "intervals",
+        "integrated",
+        "index",
+    ]
 )
 _LEADS = frozenset(("i", "ii", "iii", "v1", "v2", "v3", "v4", "v5", "v6"))
 _UNIT_KINDS = {"uS": "eda", "S": "eda", "mS": "eda", "degC": "temperature", "degF": "temperature"}
@@ -39,7 +64,9 @@ _UNITS: dict[str, str] = {
     **dict.fromkeys(("mv", "millivolt", "millivolts"), "mV"),
     **dict.fromkeys(("uv", "microvolt", "microvolts"), "uV"),
     **dict.fromkeys(("v", "volt", "volts"), "V"),
-    **dict.fromkeys(("us", "microsiemens", "microsiemen", "micro siemens", "usiemens", "umho", "umhos", "micromho"), "uS"),
+    **dict.fromkeys(
+        ("us", "microsiemens", "microsiemen", "micro siemens", "usiemens", "umho", "umhos", "micromho"), "uS"
+    ),
     **dict.fromkeys(("siemens",), "S"),
     **dict.fromkeys(("degc", "deg c", "c", "celsius", "degrees celsius", "°c", "deg.c"), "degC"),
     **dict.fromkeys(("degf", "deg f", "f", "fahrenheit", "°f"), "degF"),

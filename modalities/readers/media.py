@@ -34,7 +34,8 @@ class MediaReader:
         """All video and sound tracks with their exact times; reads the packets, decodes one frame of each track."""
         with reading(path, _WHAT, _MEND):
             listed, wall = _list_tracks(path)
-            tracks, notes = [], []
+            tracks: list[TrackInfo] = []
+            notes: list[str] = []
             for number, sort, codec, title in listed:
                 alone = sum(1 for one in listed if one[1] == sort) == 1
                 try:
@@ -46,7 +47,10 @@ class MediaReader:
                     notes.append(f"track {number}: {error.what}")
             if not tracks:
                 raise UnreadableFileError(
-                    "no picture and no sound in the file can be decoded", file=path, got="; ".join(notes) or None, mend=_MEND
+                    "no picture and no sound in the file can be decoded",
+                    file=path,
+                    got="; ".join(notes) or None,
+                    mend=_MEND,
                 )
         return FileInfo(path, "media", tuple(tracks), wall, tuple(notes))
 
@@ -84,12 +88,14 @@ def _list_tracks(path: Path) -> tuple[list[_Listed], dt.datetime | None]:
     import av
 
     with av.open(str(path)) as container:
-        listed = []
+        listed: list[_Listed] = []
         for stream in container.streams:
             if stream.type not in ("video", "audio") or _is_cover(stream):
                 continue
             title = " ".join(str(stream.metadata.get(key, "")) for key in ("title", "handler_name"))
-            listed.append((stream.index, stream.type, stream.codec_context.name if stream.codec_context else "?", title))
+            listed.append(
+                (stream.index, stream.type, stream.codec_context.name if stream.codec_context else "?", title)
+            )
         return listed, _wall_start(container)
 
 

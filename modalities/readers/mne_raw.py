@@ -20,7 +20,9 @@ _FROM_SI = {"uV": 1e6, "mV": 1e3, "V": 1.0, "nV": 1e9}
 """MNE gives volts for these units, whatever the file's."""
 
 
-def signal_of(raw: Any, names: Sequence[str], units: Sequence[str], scales: Sequence[float], info: StreamInfo) -> Signal:
+def signal_of(
+    raw: Any, names: Sequence[str], units: Sequence[str], scales: Sequence[float], info: StreamInfo
+) -> Signal:
     """Channels of an MNE recording as a signal.
 
     Args:
@@ -35,7 +37,9 @@ def signal_of(raw: Any, names: Sequence[str], units: Sequence[str], scales: Sequ
         values[:, at] = raw.get_data(picks=[name])[0] * scales[at]
     rate = float(raw.info["sfreq"])
     return Signal(
-        info=replace(info, wall_start=raw.info["meas_date"], nominal_rate_hz=rate, origin=f"channels {', '.join(names)}"),
+        info=replace(
+            info, wall_start=raw.info["meas_date"], nominal_rate_hz=rate, origin=f"channels {', '.join(names)}"
+        ),
         axis=Regular.from_rate(rate, len(values)),
         values=values,
         columns=tuple(names),

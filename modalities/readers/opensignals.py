@@ -103,7 +103,9 @@ def _header(path: Path) -> tuple[list[_Column], float, dt.datetime | None, Table
             if "EndOfHeader" in line or len(lines) > 50:
                 break
     if not lines or "EndOfHeader" not in lines[-1]:
-        raise UnreadableFileError("the header does not end", file=path, mend="The file seems to be cut off in its header.")
+        raise UnreadableFileError(
+            "the header does not end", file=path, mend="The file seems to be cut off in its header."
+        )
     text = next((line.lstrip("# ") for line in lines if line.lstrip("# ").startswith("{")), "")
     devices: dict[str, dict[str, Any]] = json.loads(text)
     columns: list[_Column] = []
@@ -175,4 +177,6 @@ def _lost(counter: NDArray[np.float64]) -> list[str]:
     steps = np.diff(counter)
     wrap = 2.0 ** np.ceil(np.log2(top)) if top > 1 else 1.0
     lost = int(np.sum(np.where(steps < 0, steps + wrap, steps) - 1))
-    return [f"the sequence counter says that {lost} samples were lost: times after them are too early"] if lost > 0 else []
+    return (
+        [f"the sequence counter says that {lost} samples were lost: times after them are too early"] if lost > 0 else []
+    )

@@ -129,6 +129,6 @@ def to_array(frame: VideoFrame, mode: str) -> Picture:
         return frame.to_ndarray(format="gray")
     plane = frame.planes[0]
     kind = np.dtype(np.uint8) if bits == 8 else np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
-    rows = np.frombuffer(plane, dtype=np.uint8).reshape(-1, abs(plane.line_size))[: frame.height]
+    rows = np.frombuffer(memoryview(plane), dtype=np.uint8).reshape(-1, abs(plane.line_size))[: frame.height]
     out = rows[:, : frame.width * kind.itemsize].copy().view(kind)
     return out.astype(kind.newbyteorder("="), copy=False)

@@ -23,12 +23,11 @@ READERS: dict[str, str] = {
     "events": "modalities.readers.events:EventTableReader",
 }
 
+_VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".ts", ".mts", ".m2ts", ".mpg")
+_MORE_MEDIA = (".mpeg", ".vob", ".ogv", ".mjpeg", ".h264", ".y4m", ".m4a", ".aac", ".wma", ".opus", ".mka")
+
 SUFFIXES: dict[str, str] = {
-    **dict.fromkeys(
-        [".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".ts", ".mts", ".m2ts", ".mpg"]
-        + [".mpeg", ".vob", ".ogv", ".m4a", ".aac", ".wma", ".opus", ".mka", ".mjpeg", ".h264", ".y4m"],
-        "media",
-    ),
+    **dict.fromkeys((*_VIDEO, *_MORE_MEDIA), "media"),
     **dict.fromkeys([".wav", ".wave", ".flac", ".ogg", ".oga", ".mp3", ".aif", ".aiff", ".w64", ".au"], "sound"),
     **dict.fromkeys([".xdf", ".xdfz"], "xdf"),
     **dict.fromkeys([".edf", ".bdf", ".rec"], "edf"),

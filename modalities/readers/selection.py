@@ -91,7 +91,11 @@ def choose(entry: StreamEntry, path: Path, channels: Sequence[Channel]) -> list[
     if len(rates) > 1:
         listed = ", ".join(f"{channels[at].name} {channels[at].rate_hz:g} Hz" for at in chosen)
         raise ManifestError(
-            "the columns of one stream need one rate", file=path, stream=entry.name, got=listed, mend="List one stream each."
+            "the columns of one stream need one rate",
+            file=path,
+            stream=entry.name,
+            got=listed,
+            mend="List one stream each.",
         )
     return chosen
 

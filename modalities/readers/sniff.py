@@ -42,7 +42,9 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 )
 _TEXT_MAGIC = ("BM", "FORM", "ID3")
 """Signatures that a table of text could begin with by chance; they count only where binary bytes follow."""
-_SUPPORTED = "video, sound, XDF, EDF/BDF, BrainVision, WFDB, BIOPAC .acq, OpenSignals, Empatica E4, CSV/TSV or BIDS physio"
+_SUPPORTED = (
+    "video, sound, XDF, EDF/BDF, BrainVision, WFDB, BIOPAC .acq, OpenSignals, Empatica E4, CSV/TSV or BIDS physio"
+)
 
 
 def probe_path(path: Path) -> FileInfo:
@@ -80,7 +82,9 @@ def identify(path: Path) -> str:
     except OSError as error:
         raise UnreadableFileError("the file cannot be opened", file=path, got=error.strerror) from error
     if not head:
-        raise UnreadableFileError("the file is empty", file=path, mend="Was the recording stopped properly, or copied whole?")
+        raise UnreadableFileError(
+            "the file is empty", file=path, mend="Was the recording stopped properly, or copied whole?"
+        )
     if not any(head) and path.stat().st_size > 16:
         raise UnreadableFileError("the file begins with nothing but zero bytes", file=path, mend="Copy it again.")
     suffix = path.suffix.lower()
@@ -127,14 +131,16 @@ def _by_suffix(path: Path, head: bytes) -> str:
     suffix = path.suffix.lower()
     name = path.name.lower()
     if name.endswith((".tsv.gz", ".csv.gz")):
-        return "bids_physio" if name.endswith("_physio.tsv.gz") or name.endswith("_stim.tsv.gz") else "table"
+        return "bids_physio" if name.endswith(("_physio.tsv.gz", "_stim.tsv.gz")) else "table"
     if is_single_export(path):
         return "empatica"
     if suffix in UNSUPPORTED:
         raise UnreadableFileError(f"{suffix} files are not supported", file=path, mend=UNSUPPORTED[suffix])
     if suffix in COMPANIONS:
         raise UnreadableFileError(
-            f"a {suffix} file is read through its header", file=path, mend=f"Put the {COMPANIONS[suffix]} file beside it."
+            f"a {suffix} file is read through its header",
+            file=path,
+            mend=f"Put the {COMPANIONS[suffix]} file beside it.",
         )
     promised = SUFFIXES.get(suffix)
     if promised is None and suffix in PICTURE_SUFFIXES:
@@ -144,7 +150,10 @@ def _by_suffix(path: Path, head: bytes) -> str:
     if promised in ("media", "sound", "xdf", "edf", "biopac") and looks_like_text(head) and suffix != ".xdfz":
         start = " ".join(head[:60].decode("utf-8", "replace").split())
         raise UnreadableFileError(
-            f"the name ends in {suffix} but the content is text", file=path, got=f"'{start}'", mend="Rename or replace it."
+            f"the name ends in {suffix} but the content is text",
+            file=path,
+            got=f"'{start}'",
+            mend="Rename or replace it.",
         )
     if promised == "xdf" and suffix == ".xdf":
         raise UnreadableFileError("not an XDF file: it does not begin with 'XDF:'", file=path)

@@ -93,5 +93,7 @@ def _header(path: Path) -> tuple[int, int, int, str]:
             rate, channels, n = handle.samplerate, handle.channels, handle.frames
             words = f"{handle.format} {handle.subtype}".lower().replace("_", " ")
     if n <= 0 or n >= 1 << 60 or rate <= 0:
-        raise UnreadableFileError("the sound file holds no samples", file=path, mend="Was the recording stopped properly?")
+        raise UnreadableFileError(
+            "the sound file holds no samples", file=path, mend="Was the recording stopped properly?"
+        )
     return rate, channels, n, words

@@ -170,8 +170,8 @@ class TrackSamples:
             return self._picked(np.zeros((0, self.layout.channels), np.float32))
         origin = min(first, pieces[0][0])
         block = np.zeros((reached - origin, self.layout.channels), np.float32)
-        for at, piece in pieces:
-            block[at - origin : at - origin + len(piece)] = piece
+        for at, samples in pieces:
+            block[at - origin : at - origin + len(samples)] = samples
         self._kept, self._kept_at = block[first - origin :], first
         return self._picked(self._kept[:count])
 
@@ -219,7 +219,9 @@ def open_sound(path: Path, track: int, info: StreamInfo, columns: tuple[int, ...
     if layout.cut:
         notes.append(f"the sound is cut off after {axis.n * axis.period_ns / NS_PER_S:.2f} s")
     return Audio(
-        info=replace(info, notes=tuple(notes), nominal_rate_hz=float(layout.rate_hz), origin=info.origin or f"track {track}"),
+        info=replace(
+            info, notes=tuple(notes), nominal_rate_hz=float(layout.rate_hz), origin=info.origin or f"track {track}"
+        ),
         axis=axis,
         native_support=support,
         source=TrackSamples(path, track, layout, columns),

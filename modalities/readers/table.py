@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from modalities.readers.delimited import TableForm, is_number, open_text, read_t
 from modalities.readers.faults import reading
 from modalities.readers.info import SIGNAL_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.selection import Channel, choose, tracks_of, unfit
-from modalities.readers.times_column import declared, find_time_column, parse_dates, unit_for
+from modalities.readers.times_column import declared, find_time_column, parse_dates, unit_for, zero_of
 from modalities.readers.timing import axis_of, print_step_ns, stamps_to_ns
 
 _WHAT = "a table of text"
@@ -37,9 +38,7 @@ class TableReader:
                 return EventTableReader().describe(path, form)
             timed = find_time_column(form)
             channels = [
-                Channel(name, form.units[at])
-                for at, name in enumerate(form.names)
-                if at != timed and form.numeric[at]
+                Channel(name, form.units[at]) for at, name in enumerate(form.names) if at != timed and form.numeric[at]
             ]
             if not channels:
                 raise UnreadableFileError(
@@ -49,7 +48,9 @@ class TableReader:
             rate, start = (None, 0.0) if timed is None else _rate(path, form, timed, n)
             channels = [replace(channel, rate_hz=rate, n=n) for channel in channels]
             tracks = [_timed(track, form, timed) for track in tracks_of(channels, start_s=start)]
-        return FileInfo(path, "table", tuple(tracks), None, () if form.has_header else ("no header: columns are numbered",))
+        return FileInfo(
+            path, "table", tuple(tracks), None, () if form.has_header else ("no header: columns are numbered",)
+        )
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
         """The columns of an entry as a signal.
@@ -127,16 +128,17 @@ def _times(
         cells = [row[timed] for row in read_text_columns(path, form)]
         if len(cells) != len(table.values):
             raise UnreadableFileError(f"rows of the table differ in length, so '{name}' cannot be matched", file=path)
-        since, valid, first = parse_dates(cells, path, name)
-        notes = [f"'{name}' holds dates: time zero is the first, {first.isoformat()}"]
-        step = 1e9 * 10.0 ** -max((len(cell.split(".")[-1].rstrip("Z")) for cell in cells[:200] if "." in cell), default=0)
-        return since, valid, step, first, notes
+        since, valid, dated = parse_dates(cells, path, name)
+        words = "dates: time zero is 1970 (UTC)" if dated else "times of day: time zero is midnight"
+        decimals = max((len(re.sub(r"^.*?(\.(\d*))?[^.]*$", r"\2", cell)) for cell in cells[:500]), default=0)
+        return since, valid, 1e9 * 10.0**-decimals, zero_of(dated, None, "s") or wall, [f"'{name}' holds {words}"]
     stamps, valid = table.values[:, -1], table.mask[:, -1]
     unit, notes = unit_for(entry, name, float(stamps[valid][0]))
     lost = int((~valid).sum())
     if lost:
         notes.append(f"{lost} rows without a time were dropped")
     step = print_step_ns(stamps[valid], unit) if unit != "samples" else 0.0
+    wall = zero_of(False, float(stamps[valid][0]), unit) or wall
     return stamps_to_ns(stamps, unit, entry.rate_hz), valid, step, wall, notes
 
 

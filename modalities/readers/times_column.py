@@ -6,8 +6,10 @@ import datetime as dt
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data_schemas.errors import ManifestError, UnreadableFileError
 from data_schemas.session import StreamEntry
@@ -17,21 +19,23 @@ from modalities.readers.labels import time_unit_in_name
 from modalities.readers.selection import missing
 from modalities.readers.timing import epoch_unit
 
+_DAY_NS = 86_400_000_000_000
 ONSETS = ("onset", "onsets", "start", "begin", "onset_time", "start_time", "event_time", "latency")
 _TIMES = ("time", "times", "t", "timestamp", "timestamps", "time_stamp", "sec", "secs", "seconds", "ms", "msec", "elapsed")
-_TIMES += ("elapsed_time", "unix", "unix_time", "lsl_time", "lsltime", "datetime", "date_time", "clock", "unixtimestamp")
+_MORE_TIMES = ("elapsed_time", "unix", "unix_time", "lsl_time", "lsltime", "datetime", "date_time", "clock", "unixtimestamp")
+TIMES = (*_TIMES, *_MORE_TIMES)
 _SUFFIX = re.compile(r"[\s_.-]*[\[(]?(s|sec|secs|seconds|ms|msec|us|usec|ns|samples?)[\])]?$")
 
 
 def bare(name: str) -> str:
     """A column name in lower case without its unit: "Time [ms]" gives "time", "onset_s" gives "onset"."""
     lower = name.strip().lower()
-    if lower in _TIMES:
+    if lower in TIMES:
         return lower
     return re.sub(r"[\s.-]+", "_", _SUFFIX.sub("", lower).strip()) or lower
 
 
-def find_time_column(form: TableForm, words: Sequence[str] = _TIMES) -> int | None:
+def find_time_column(form: TableForm, words: Sequence[str] = TIMES) -> int | None:
     """Number of the column whose name says that it holds times; None where there is none."""
     for at, name in enumerate(form.names):
         if bare(name) in words:
@@ -74,20 +78,36 @@ def unit_for(entry: StreamEntry, name: str, first: float | None) -> tuple[str, l
     return unit, notes
 
 
-def parse_dates(cells: Sequence[str], path: Path, name: str) -> tuple[Int64Array, np.ndarray, dt.datetime]:
-    """Times written as dates or times of day: ns since the first, which of them are valid, and the first.
+def parse_dates(cells: Sequence[str], path: Path, name: str) -> tuple[Int64Array, NDArray[np.bool_], bool]:
+    """Times written as dates (ns since 1970, UTC where no zone is stated) or as times of day (ns since midnight).
+
+    Returns:
+        Times, which of them are valid, and whether they are dates.
 
     Raises:
-        UnreadableFileError: they are no dates.
+        UnreadableFileError: they are neither.
     """
     import pandas as pd
 
-    stamps = pd.to_datetime(pd.Series(list(cells), dtype="string"), errors="coerce", format="mixed", utc=True)
-    valid = stamps.notna().to_numpy()
+    text = pd.Series(list(cells), dtype="string").str.strip()
+    daytime = bool(text.str.match(r"^\d{1,2}:\d{2}(:\d{2}([.,]\d+)?)?$").fillna(False).mean() > 0.5)
+    out = np.zeros(len(cells), dtype=np.int64)
+    if daytime:
+        whole = text.str.replace(",", ".", regex=False).str.replace(r"^(\d{1,2}:\d{2})$", r"\1:00", regex=True)
+        parsed: Any = pd.to_timedelta(whole, errors="coerce")
+        valid = parsed.notna().to_numpy(bool)
+        out[valid] = parsed[valid].to_numpy("timedelta64[ns]").astype(np.int64)
+        out[valid] += _DAY_NS * np.r_[0, np.cumsum(np.diff(out[valid]) < -_DAY_NS // 2)]
+    else:
+        parsed = pd.to_datetime(text, errors="coerce", format="mixed", utc=True)
+        valid = parsed.notna().to_numpy(bool)
+        out[valid] = parsed[valid].dt.tz_localize(None).to_numpy("datetime64[ns]").astype(np.int64)
     if valid.sum() < max(1, len(cells) // 2):
         raise UnreadableFileError(f"the time column '{name}' holds neither numbers nor dates", file=path)
-    kept = stamps[valid]
-    first = kept.iloc[0]
-    since = np.zeros(len(cells), dtype=np.int64)
-    since[valid] = (kept - first).astype("timedelta64[ns]").astype("int64").to_numpy()
-    return since, valid, first.to_pydatetime()
+    return out, valid, not daytime
+
+
+def zero_of(dates: bool, first: float | None, unit: str) -> dt.datetime | None:
+    """Wall-clock time of zero for times that are dates or Unix time; None for all others."""
+    is_date = dates or (first is not None and epoch_unit(first) == unit)
+    return dt.datetime(1970, 1, 1, tzinfo=dt.UTC) if is_date else None

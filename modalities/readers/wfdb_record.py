@@ -34,7 +34,9 @@ class WfdbReader:
             for name in _annotators(path):
                 annotation = _annotation(path, name)
                 n = len(annotation.sample)
-                tracks.append(TrackInfo(track=name, kind="markers", n=n, detail=f"{n} annotations in {path.stem}.{name}"))
+                tracks.append(
+                    TrackInfo(track=name, kind="markers", n=n, detail=f"{n} annotations in {path.stem}.{name}")
+                )
             if not tracks:
                 raise UnreadableFileError("the record has neither signals nor annotations", file=path)
         return FileInfo(path, "wfdb", tuple(tracks), header.base_datetime)

@@ -36,6 +36,7 @@ def render_face(
     size: tuple[int, int] = (640, 480),
     face_width_px: int = 300,
     seed: int = 0,
+    identity: int = 0,
 ) -> Iterator[Picture]:
     """Draw a face frame by frame.
 
@@ -48,6 +49,7 @@ def render_face(
         size: Width and height of the frames, multiples of 4.
         face_width_px: Width of the face at rest.
         seed: Of skin texture and sensor noise, >= 0.
+        identity: Another face out of the same photograph; 0 is the photographed person.
 
     Yields:
         RGB frames, uint8 (height, width, 3).
@@ -58,13 +60,13 @@ def render_face(
     """
     if min(size) < 64 or any(n % STEP for n in size):
         raise InvalidValueError("a frame size must be a multiple of 4", got=size, expected="at least 64 each way")
-    puppet = _puppet(photograph, (int(size[0]), int(size[1])), float(face_width_px), int(seed))
+    puppet = _puppet(photograph, (int(size[0]), int(size[1])), float(face_width_px), int(seed), int(identity))
     return puppet.frames(motion, seed)
 
 
 @lru_cache(maxsize=2)
-def _puppet(photograph: str, size: tuple[int, int], face_width_px: float, seed: int) -> Puppet:
-    return Puppet(prepare_portrait(photograph, size, face_width_px, seed))
+def _puppet(photograph: str, size: tuple[int, int], face_width_px: float, seed: int, identity: int) -> Puppet:
+    return Puppet(prepare_portrait(photograph, size, face_width_px, seed, identity))
 
 
 class Puppet:
@@ -95,17 +97,30 @@ class Puppet:
             picture = self.draw(motion, i)
             yield noise.expose(picture)
 
-    def draw(self, motion: FaceMotion, i: int) -> Field:
-        """Frame `i` before the sensor: RGB, float32 (height, width, 3)."""
-        aus = {au: float(curve[i]) for au, curve in motion.aus.items()}
-        speech, blink = (float(np.clip(_at(curve, i), 0, 1)) for curve in (motion.mouth_open, motion.blink))
-        intensities = np.array([*(aus.get(au, 0.0) for au in ACTION_UNITS), speech])
+    def landmarks(self, motion: FaceMotion, i: int) -> Pixels:
+        """Where the landmarks are in frame `i`, exactly: pixels of the frame, shape (478, 2); those of the lids stay."""
+        above, below = self._fields_at(motion, i)
+        points = self.portrait.mesh.points
+        lower = self.mouth.below(points.astype(np.float32)) > 0
+        place = (points[None] + 0.5) / STEP - 0.5
+        moved = np.where(lower[:, None], look_up(below, place)[0], look_up(above, place)[0])
+        return points + moved - MARGIN_PX
+
+    def _fields_at(self, motion: FaceMotion, i: int) -> tuple[Field, Field]:
+        speech = float(np.clip(_at(motion.mouth_open, i), 0, 1))
+        aus = (float(motion.aus[au][i]) if au in motion.aus else 0.0 for au in ACTION_UNITS)
         shift = _at(motion.shift_px, i)
         pose = Pose(
             float(_at(motion.yaw_deg, i)), float(_at(motion.pitch_deg, i)), float(_at(motion.roll_deg, i)),
             (float(shift[0]), float(shift[1])),
         )  # fmt: skip
-        above, below = self.fields.total(intensities, pose)
+        return self.fields.total(np.array([*aus, speech]), pose)
+
+    def draw(self, motion: FaceMotion, i: int) -> Field:
+        """Frame `i` before the sensor: RGB, float32 (height, width, 3)."""
+        aus = {au: float(curve[i]) for au, curve in motion.aus.items()}
+        blink = float(np.clip(_at(motion.blink, i), 0, 1))
+        above, below = self._fields_at(motion, i)
         back_above = self._invert(above)
         patches: list[Patch] = []
         if above is below:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError
+from modalities.face.synthesis.identity import reshape_face
 from modalities.face.synthesis.mesh import OVAL, FaceMesh, Picture, find_mesh
 from pipeline.simulate.chance import generator
 
@@ -69,7 +70,7 @@ def load_photograph(name: str) -> Picture:
         ) from error
 
 
-def prepare_portrait(name: str, size: tuple[int, int], face_width_px: float, seed: int) -> Portrait:
+def prepare_portrait(name: str, size: tuple[int, int], face_width_px: float, seed: int, identity: int = 0) -> Portrait:
     """Scale a photograph so that its face is `face_width_px` wide, and cut the person out.
 
     Args:
@@ -77,6 +78,7 @@ def prepare_portrait(name: str, size: tuple[int, int], face_width_px: float, see
         size: Width and height of the frame.
         face_width_px: Width of the face, from one side of its outline to the other.
         seed: Of the fine texture of the skin, which the enlarged photograph lacks.
+        identity: Another face out of the same photograph (`reshape_face`); 0 is the photographed person.
 
     Raises:
         InvalidValueError: unknown photograph, or a face that does not fit the frame.
@@ -90,7 +92,7 @@ def prepare_portrait(name: str, size: tuple[int, int], face_width_px: float, see
             got=f"{face_width_px} px in {size}",
             expected="40 px to 90 % of the frame",
         )
-    photograph = load_photograph(name)
+    photograph = reshape_face(load_photograph(name), identity)
     mesh = find_mesh(photograph)
     opacity = cut_out(photograph)
     scale = face_width_px / mesh.width

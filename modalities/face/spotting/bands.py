@@ -20,7 +20,8 @@ _SLOW_HZ = 5.0
 def judged_runs(times_ns: Int64Array, judged: NDArray[np.bool_], least_s: float) -> Iterator[NDArray[np.int64]]:
     """Frame numbers of each unbroken run of judged frames that lasts at least `least_s`.
 
-    A run ends where a frame is not judged, or where the next one comes later than `MAX_GAP_S` or four usual frame distances.
+    A run ends where a frame is not judged, or where the next one comes later than `MAX_GAP_S` or four usual frame
+    distances.
     """
     rows = np.flatnonzero(judged)
     if len(rows) < 2:

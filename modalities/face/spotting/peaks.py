@@ -10,12 +10,13 @@ from data_schemas.time import NS_PER_S, Int64Array, to_s
 from modalities.face.models import FloatArray
 
 PROMINENCE = 0.5
-"""A peak stands at least this share of its height above the valleys beside it; lesser ones belong to their neighbour."""
+"""A peak stands at least this share of its height above the valleys beside it; lesser ones belong to their
+neighbour."""
 EDGE, HALF = 0.15, 0.5
 """Onset and offset are sought where the movement is down to this share of the peak, and extended along the flank."""
 EXTEND = 0.7
-"""Share of the time between `HALF` and `EDGE` by which an edge is extended: what a raised-cosine flank lacks at `EDGE` is 1.03,
-a straight one 0.43."""
+"""Share of the time between `HALF` and `EDGE` by which an edge is extended: what a raised-cosine flank lacks at
+`EDGE` is 1.03, a straight one 0.43."""
 LONGEST_EXTENSION_S = 0.25
 FLAT_S, FLAT = 0.3, 0.1
 """A movement is over where, below half of its height, it falls by less than this share of it for this long."""
@@ -23,12 +24,21 @@ FLAT_S, FLAT = 0.3, 0.1
 
 @dataclass(frozen=True, slots=True)
 class Peak:
-    """One movement: sample of its apex, height in units of the threshold, onset and offset."""
+    """One movement.
+
+    Attributes:
+        at: Sample of its apex.
+        height: In units of the threshold.
+        onset_ns: Start.
+        offset_ns: End.
+        whole: False where the signal begins or ends before the movement does.
+    """
 
     at: int
     height: float
     onset_ns: int
     offset_ns: int
+    whole: bool
 
     @property
     def duration_s(self) -> float:
@@ -55,14 +65,17 @@ def find_expressions(times_ns: Int64Array, level: FloatArray, usual: FloatArray)
     for top in sorted(tops.tolist(), key=lambda at: -level[at]):
         if any(times_ns[top] >= other.onset_ns and times_ns[top] <= other.offset_ns for other in out):
             continue
-        onset, offset = (_edge(times_ns, level, top, _floor(times_ns, level, usual, top, step), step) for step in (-1, 1))
+        onset, offset = (
+            _edge(times_ns, level, top, _floor(times_ns, level, usual, top, step), step) for step in (-1, 1)
+        )
         for other in out:
             if other.offset_ns <= times_ns[top]:
                 onset = max(onset, other.offset_ns)
             else:
                 offset = min(offset, other.onset_ns)
         if onset < offset:
-            out.append(Peak(top, float(level[top]), onset, offset))
+            whole = onset > times_ns[0] and offset < times_ns[-1]
+            out.append(Peak(top, float(level[top]), onset, offset, whole))
     return sorted(out, key=lambda peak: peak.onset_ns)
 
 

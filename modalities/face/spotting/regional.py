@@ -1,9 +1,10 @@
 """The default spotter: peaks of regional movement against a slow and a fast baseline.
 
-Movement of the regions, in percent of the inter-ocular distance, is measured against its running median over 20 s (which every
-expression stands out of) and over 1.1 s (out of which only movements of at most 0.5 s stand, even where they ride on a longer one).
-Where the movement of one part of the face - brows, middle, mouth - passes a threshold that adapts to the liveliness of that
-part, an expression is walked down from its apex to onset and offset. Blinks, speech and head motion raise the threshold.
+Movement of the regions, in percent of the inter-ocular distance, is measured against its running median over 20 s
+(which every expression stands out of) and over 1.1 s (out of which only movements of at most 0.5 s stand, even where
+they ride on a longer one). Where the movement of one part of the face - brows, middle, mouth - passes a threshold
+that adapts to the liveliness of that part, an expression is walked down from its apex to onset and offset. Blinks,
+speech and head motion raise the threshold.
 """
 
 from __future__ import annotations
@@ -82,12 +83,12 @@ class RegionalSpotter:
             long = [
                 _describe(peak, slow, run)
                 for peak in find_expressions(run.times_ns, *by_slow)
-                if SHORTEST_S <= peak.duration_s <= LONGEST_S
+                if SHORTEST_S <= peak.duration_s <= LONGEST_S and (peak.whole or peak.duration_s > MICRO_S)
             ]
             short = [
                 _describe(peak, fast, run)
                 for peak in find_expressions(run.times_ns, *by_fast)
-                if SHORTEST_S <= peak.duration_s <= MICRO_S
+                if SHORTEST_S <= peak.duration_s <= MICRO_S and peak.whole
             ]
             found += long + [one for one in short if not any(_covers(other, one) for other in long)]
             most = np.maximum(by_slow[0], by_fast[0])
