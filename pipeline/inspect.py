@@ -151,10 +151,11 @@ def _look_at_video(info: FileInfo, track: TrackInfo, root: Path, clock: str) -> 
                 widths.append(0.0 if box is None else float(box[2] - box[0]) / stream.width)
             if len(widths) >= 10:
                 break
-    share = float(np.median(widths)) if widths else 0.0
+    seen = [width for width in widths if width > 0]
+    share = float(np.median(seen)) if len(seen) >= 0.3 * len(widths) and seen else 0.0
     if share >= 0.12:
         return "face_rgb", f"a face fills {share:.0%} of the picture's width"
-    if max(widths, default=0.0) > 0:
+    if share > 0:
         return "body_video", "a small face: taken as a body video; add a face_rgb stream of the same file if you like"
     return "face_rgb", "no face in the first frames: taken as a face video; correct the kind if it shows a body"
 

@@ -75,6 +75,10 @@ def render(
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-") or "session"
     date = f"date = {dt.date.today().isoformat()}   # the day of this command: correct it\n" if consent else ""
     parts = [_HEAD.format(name=_toml(slug[:64])), _CONSENT.format(scope=_toml(list(consent)), date=date), _CLOCKS]
+    if len(clocks) == 1:
+        parts.append(f"# All streams come from one device: its clock is the session clock.\n[clocks.{_key(*clocks)}]\n")
+        parts.append("reference = true\n\n")
+        clocks = {}
     for clock, (offset, remarks) in clocks.items():
         parts += [f"# {_line(remark)}\n" for remark in remarks]
         parts.append(f'[clocks.{_key(clock)}]\nalign = "assumed"\noffset_s = {offset:.6f}\n\n')

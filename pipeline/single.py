@@ -58,7 +58,7 @@ def encode_file(
                 continue
             entry = StreamEntry(
                 name=found,
-                kind=found,  # type: ignore[arg-type]
+                kind=found,
                 file=path.name,
                 track=track.track,
                 columns=list(names) if names and channel == "physiology" else None,

@@ -125,7 +125,7 @@ def test_sync_apply_writes_what_was_measured(telltale: Telltale, copy: Path) -> 
 
 def test_without_consent_nothing_is_analysed(telltale: Telltale, copy: Path, tmp_path: Path) -> None:
     text = (copy / "session.toml").read_text(encoding="utf-8")
-    (copy / "session.toml").write_text(text.replace('"analyse"', ""), encoding="utf-8")
+    (copy / "session.toml").write_text(text.replace('"analyse", ', ""), encoding="utf-8")
     run = telltale("analyze", copy, "-o", tmp_path / "out")
     assert run.returncode == 2
     assert "no consent to analyse" in run.stderr and "scope" in run.stderr

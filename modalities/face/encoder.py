@@ -12,7 +12,7 @@ from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.event import Event
 from data_schemas.features import EncoderSpec, Encoding
 from data_schemas.stream import Stream, Video
-from data_schemas.time import to_s
+from data_schemas.time import NS_PER_S, to_s
 from modalities.base import Task
 from modalities.face.action_units import AU_NAMES, FULL_SCALE
 from modalities.face.analysis import Analysis, analyse_rows
@@ -27,6 +27,8 @@ SETTINGS: dict[str, Any] = {"spotter": "regional"}
 """Settings and their defaults."""
 _KINDS = ("face_rgb", "face_nir", "face_depth")
 _REPORT_EVERY = 10
+SURE_NEUTRAL_S = 10.0
+"""With less of a face than this its neutral is uncertain."""
 
 
 class FaceEncoder:
@@ -59,6 +61,7 @@ class FaceEncoder:
         streams = [stream for kind in _KINDS for stream in task.of_kind(kind)]
         rows, used, warnings = _look_at(streams, task)
         analysis = analyse_rows(rows, spotter)
+        warnings += _caveats(rows, analysis)
         return Encoding(
             spec=self.spec,
             person=task.person,
@@ -124,6 +127,23 @@ def _watch(stream: Video, task: Task) -> tuple[NDArray[np.void], TelltaleError |
             error = found
         task.hook(step, done, total)
         return observer.rows(), error
+
+
+def _caveats(rows: NDArray[np.void], analysis: Analysis) -> list[str]:
+    """What a user should know about this face before trusting its numbers."""
+    judged = analysis.track.column(AU_NAMES[0])[1]
+    if not rows["found"].any():
+        return []
+    if not judged.any():
+        return ["too little of the face to judge expressions: seen for less than half a second, or turned away"]
+    steps = np.diff(rows["t_ns"], append=rows["t_ns"][-1:])
+    seen_s = to_s(int(np.minimum(steps, NS_PER_S)[judged].sum()))
+    if seen_s < SURE_NEUTRAL_S:
+        return [
+            f"only {seen_s:.1f} s of face: what is held for most of that time counts as the person's neutral, so a long "
+            "smile at the beginning of a recording this short is not seen as one"
+        ]
+    return []
 
 
 def _events(analysis: Analysis, person: str) -> list[Event]:

@@ -11,8 +11,8 @@ from modalities.face.regions import INNER_LIPS, NAMES
 
 SYLLABLE = 1.0
 """Least rise and fall of the lips' distance in one syllable, percent of the inter-ocular distance."""
-SYLLABLE_GAP_S = 0.45
-"""Longest distance of syllables within a phrase: speech runs at 2 to 8 per second."""
+SYLLABLE_GAP_S = 0.65
+"""Longest distance of openings within a phrase: speech runs at 2 to 8 syllables per second, not all of them seen."""
 PHRASE = 3
 """Least number of syllables that make a phrase; a mouth that opens once is an expression."""
 JOIN_S, JOIN_ONE_S = 1.2, 0.7

@@ -46,8 +46,9 @@ def discover(root: Path) -> tuple[list[FileInfo], list[TelltaleError]]:
 def open_stream(entry: StreamEntry, root: Path, person: str | None) -> Video | Audio | Signal | Marks:
     """Open what a manifest entry describes, on the clock of its own device.
 
-    Times count from the file's own zero: its first sample, or, where it has time stamps of its own (a video container, a
-    time column, XDF), their zero. Signals come in the units of the field: mV for ECG, uS for EDA, degC for temperature.
+    Times count from the file's own zero: its first sample, or, where it has time stamps of its own (a video
+    container, a time column, XDF), their zero. Signals come in the units of the field: mV for ECG, uS for EDA,
+    degC for temperature.
 
     Args:
         entry: Kind, file or chapters, track, columns and what the file does not say itself.

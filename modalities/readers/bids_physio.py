@@ -1,7 +1,7 @@
 """BIDS physiological recordings: `*_physio.tsv.gz` without a header, described by a JSON file beside it.
 
-Fields of the sidecar as in the BIDS specification, "Physiological recordings": SamplingFrequency, StartTime, Columns, and
-Units per column. Time zero is that of the run (StartTime may be negative).
+Fields of the sidecar as in the BIDS specification, "Physiological recordings": SamplingFrequency, StartTime, Columns,
+and Units per column. Time zero is that of the run (StartTime may be negative).
 """
 
 from __future__ import annotations

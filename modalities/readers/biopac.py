@@ -75,7 +75,7 @@ def _channels(file: Any) -> list[Channel]:
 
 
 def _wall(file: Any) -> dt.datetime | None:
-    """When the oldest marker was set, less its place in the recording: AcqKnowledge sets one at the start of each segment."""
+    """When the oldest marker was set, less its place in the recording; AcqKnowledge sets one where a segment starts."""
     dated = [marker for marker in file.event_markers or [] if isinstance(marker.date_created_utc, dt.datetime)]
     if not dated:
         return None

@@ -68,7 +68,7 @@ def _shifts(chapters: Sequence[Stream], paths: Sequence[Path]) -> list[int]:
             runs_on = chapter.axis.n and chapter.axis.start_ns >= reached - slack
             shifts.append(0 if runs_on else reached)
         end = chapter.axis.end_ns
-        if isinstance(chapter, Audio) and len(chapter.info.files) == 1 and chapter.info.origin.startswith("track"):
+        if not isinstance(chapter, Video | Marks) and chapter.info.origin.startswith("track "):
             end = container_end_ns(path) or end
         reached = max(reached, end + shifts[-1])
     return shifts

@@ -81,9 +81,8 @@ def read_columns(path: Path, form: TableForm, which: Sequence[int]) -> Columns:
             raise UnreadableFileError(f"the column '{form.names[at]}' holds no number", file=path)
         if odd_count[at]:
             row, cell = odd[at][0]
-            notes.append(
-                f"{odd_count[at]} cells of '{form.names[at]}' are no numbers, the first in row {row + 1} ('{cell[:20]}'): masked"
-            )
+            where = f"the first in row {row + 1} ('{cell[:20]}')"
+            notes.append(f"{odd_count[at]} cells of '{form.names[at]}' are no numbers, {where}: masked")
     picked = [order.index(at) for at in which]
     return Columns(np.where(mask, values, 0.0)[:, picked], mask[:, picked], tuple(notes))
 

@@ -194,7 +194,7 @@ def _form(
 def _from_comment(line: str, delimiter: str, width: int) -> list[str]:
     """Column names that stand in the last comment before the data."""
     text = re.sub(r'^\W*["#%/]+\s*', "", line.strip())
-    cells = [cell for cell in cells_of(text, delimiter)]
+    cells = cells_of(text, delimiter)
     return cells if len(cells) == width and all(cell and not is_number(cell) for cell in cells) else []
 
 

@@ -13,9 +13,7 @@ from modalities.readers.info import FileInfo
 from modalities.readers.registry import COMPANIONS, PICTURE_SUFFIXES
 from modalities.readers.sniff import is_known, probe_path
 
-_PASSED_OVER = re.compile(
-    r"^(readme|licen[cs]e|copying|changelog|changes|notice|authors|citation|session\.toml)", re.IGNORECASE
-)
+_PASSED_OVER = re.compile(r"readme|licen[cs]e|^(copying|changelog|notice|authors|citation)\b", re.IGNORECASE)
 _SKIPPED_FOLDERS = ("truth", "__pycache__", "__macosx")
 
 
@@ -49,7 +47,7 @@ def _candidates(folder: Path, top: bool = True) -> Iterator[Path]:
     headers = {path.stem.lower() + path.suffix.lower() for path in shown}
     stamps = {"timestamps.csv", "timestamps.txt", "timestamps.tsv"} if pictures else set()
     for path in shown:
-        if not path.is_file() or _PASSED_OVER.match(path.name) or path.name.lower() in stamps:
+        if not path.is_file() or _PASSED_OVER.search(path.name) or path.name.lower() in stamps:
             continue
         suffix = path.suffix.lower()
         if suffix in PICTURE_SUFFIXES:

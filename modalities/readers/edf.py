@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -142,12 +143,10 @@ def _open(path: Path, names: Sequence[str] | None) -> Any:
         binary = handle.read(1) == b"\xff"
     read = mne.io.read_raw_bdf if binary else mne.io.read_raw_edf
     choice: dict[str, Any] = {} if names is None else {"include": list(names)}
-    return read(_named_right(path, binary), preload=False, stim_channel=None, verbose="WARNING", **choice)
-
-
-def _named_right(path: Path, binary: bool) -> Any:
-    """The path, or an open file where the suffix is not the one that MNE insists on."""
-    return path if path.suffix.lower() == (".bdf" if binary else ".edf") else path.open("rb")
+    if path.suffix.lower() == (".bdf" if binary else ".edf"):
+        return read(path, preload=False, stim_channel=None, verbose="WARNING", **choice)
+    # MNE insists on its suffixes, but not for what is in memory.
+    return read(io.BytesIO(path.read_bytes()), preload=True, stim_channel=None, verbose="WARNING", **choice)
 
 
 def _notes(header: EdfHeader, said: Sequence[str]) -> list[str]:

@@ -1,7 +1,7 @@
 """Empatica E4 exports: a folder of small CSV files, each with its own start time and rate.
 
-The first line of a file is the Unix time of its first sample, the second its rate in Hz; IBI.csv and tags.csv differ (see
-the info.txt that comes with each export). All files of a folder share one clock; its zero is the earliest start.
+The first line of a file is the Unix time of its first sample, the second its rate in Hz; IBI.csv and tags.csv differ
+(see the info.txt that comes with each export). All files of a folder share one clock; its zero is the earliest start.
 """
 
 from __future__ import annotations
@@ -108,12 +108,13 @@ class EmpaticaReader:
             for name in EVENTS:
                 if only is None and (folder / f"{name}.csv").is_file():
                     marks = _events(folder, name, zero)
+                    what = "button presses" if name == "tags" else "beat intervals"
                     tracks.append(
                         TrackInfo(
                             track=name,
                             kind="markers" if name == "tags" else None,
                             n=len(marks),
-                            detail=f"{name}.csv, {len(marks)} {'button presses' if name == 'tags' else 'beat intervals'}",
+                            detail=f"{name}.csv, {len(marks)} {what}",
                         )
                     )
         return FileInfo(path, "empatica", tuple(tracks), dt.datetime.fromtimestamp(zero, dt.UTC), tuple(notes))

@@ -22,8 +22,31 @@ from modalities.readers.timing import stamps_to_ns
 
 _DURATIONS = ("duration", "dur", "length")
 _OFFSETS = ("offset", "end", "stop", "offset_time", "end_time")
-_NAMES = ("label", "trial_type", "event", "name", "marker", "description", "stimulus", "stim", "condition", "type", "kind")
-_CODES = ("value", "code", "text", "annotation", "message", "trigger", "stim_type", "event_type", "question", "category")
+_NAMES = (
+    "label",
+    "trial_type",
+    "event",
+    "name",
+    "marker",
+    "description",
+    "stimulus",
+    "stim",
+    "condition",
+    "type",
+    "kind",
+)
+_CODES = (
+    "value",
+    "code",
+    "text",
+    "annotation",
+    "message",
+    "trigger",
+    "stim_type",
+    "event_type",
+    "question",
+    "category",
+)
 _LABELS = (*_NAMES, *_CODES)
 _CUES = {"kind", "trial_type", "stimulus", "stimuli", "question", "condition", "expected", "cue"} | {
     *("stim_type", "event_type", "stim", "stim_file", "category")
@@ -146,7 +169,8 @@ def _marks(
             continue
         if length < 0:
             negative, length = negative + 1, 0
-        columns = {form.names[k]: _value(row[k], form.decimal) for k in kept if k != label and row[k] != ""}
+        told = [k for k in kept if k != label and row[k] != ""]
+        columns = {form.names[k]: _value(row[k], form.decimal) for k in told}
         marks.append(Mark(at, length, row[label] if label is not None else "", columns))
     if dropped:
         notes.append(f"{dropped} rows without an onset were dropped")
@@ -158,7 +182,7 @@ def _marks(
 def _lengths(
     entry: StreamEntry, form: TableForm, onset: int, unit: str, rows: list[list[str]], times: list[int | None]
 ) -> list[int]:
-    """Duration of each row, ns; from a duration or an offset column, in the unit its name says or that of the onsets."""
+    """Duration of each row, ns: of a duration or offset column, in the unit its name says or that of the onsets."""
     for names, from_onset in ((_DURATIONS, False), (_OFFSETS, True)):
         at = next((k for k, name in enumerate(form.names) if bare(name) in names and k != onset), None)
         if at is None:
@@ -207,8 +231,5 @@ def _value(cell: str, decimal: str) -> Any:
     number = _number(cell, decimal)
     if number is None:
         return cell
-    return (
-        int(number)
-        if number.is_integer() and abs(number) < 2**53 and "." not in cell and "e" not in cell.lower()
-        else number
-    )
+    whole = number.is_integer() and abs(number) < 2**53 and not set(".,eE") & set(cell)
+    return int(number) if whole else number

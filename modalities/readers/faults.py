@@ -34,13 +34,22 @@ LIBRARY_ERRORS: tuple[type[Exception], ...] = (
 
 
 @contextmanager
-def reading(path: Path, what: str, mend: str | None = None) -> Iterator[None]:
-    """Turn whatever a library throws while it reads `path` as `what` into an `UnreadableFileError`."""
+def reading(
+    path: Path, what: str, mend: str | None = None, also: tuple[type[Exception], ...] = ()
+) -> Iterator[None]:
+    """Turn whatever a library throws while it reads `path` as `what` into an `UnreadableFileError`.
+
+    Args:
+        path: The file.
+        what: What it is read as, with its article.
+        mend: What the user can do.
+        also: Errors of the library's own that derive from none of `LIBRARY_ERRORS`.
+    """
     try:
         yield
     except TelltaleError:
         raise
-    except LIBRARY_ERRORS as error:
+    except (*LIBRARY_ERRORS, *also) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableFileError(f"not readable as {what}", file=path, got=said, mend=mend) from error
 

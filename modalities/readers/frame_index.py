@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -72,7 +73,7 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
     import av
 
     packets: list[tuple[int | None, int, bool]] = []
-    cut = False
+    cut, discarded = False, 0
     with av.open(str(path)) as container:
         stream = container.streams[track]
         base = Fraction(stream.time_base or Fraction(1, 1000))
@@ -80,6 +81,7 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         try:
             for packet in container.demux(stream):
                 if not packet.size or packet.is_discard:
+                    discarded += bool(packet.size)
                     continue
                 if packet.is_corrupt:
                     cut = True
@@ -87,9 +89,9 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
                 packets.append((packet.pts, packet.duration or 0, packet.is_keyframe))
         except (av.FFmpegError, OSError):
             cut = True
-        promised = stream.frames
+        promised = stream.frames - discarded
         zero = zero_ticks(container, base)
-        length = container.duration
+        length_ns = _promised_ns(stream, container, base)
     notes: list[str] = []
     if any(key for _, _, key in packets):
         first = next(at for at, packet in enumerate(packets) if packet[2])
@@ -102,9 +104,8 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
     if 0 < len(packets) < promised:
         notes.append(f"the file is cut off: its header promises {promised} frames, {len(packets)} are readable")
     index = _from_packets(packets, base, zero, rate, notes, path)
-    if length and index.end_ns < (length * 1000) * 0.98 - 500_000_000:
-        cut = cut or _ends_early(path, track, index.end_ns)
-    return index, cut
+    step = (index.end_ns - int(index.times_ns[0])) // len(index.times_ns)
+    return index, cut or (length_ns > 0 and index.end_ns < length_ns - max(100_000_000, 2 * step))
 
 
 def _from_packets(
@@ -134,14 +135,12 @@ def _from_packets(
     return FrameIndex(pts[keep], times[keep], int(times[-1]) + step, False, tuple(notes))
 
 
-def _ends_early(path: Path, track: int, end_ns: int) -> bool:
-    """Whether no other track reaches beyond the pictures, so that the container's length is a broken promise."""
-    import av
-
-    with av.open(str(path)) as container:
-        lengths = [
-            float(stream.duration * stream.time_base)
-            for stream in container.streams
-            if stream.index != track and stream.duration and stream.time_base
-        ]
-    return not any(length * NS_PER_S > end_ns + 500_000_000 for length in lengths)
+def _promised_ns(stream: Any, container: InputContainer, base: Fraction) -> int:
+    """Where the header says that the track ends, ns; 0 where it does not say."""
+    if stream.duration:
+        return int(ticks_to_ns(np.array([stream.duration + max(0, stream.start_time or 0)]), base)[0])
+    match = re.match(r"(\d+):(\d+):(\d+(?:\.\d+)?)", str(stream.metadata.get("DURATION", "")))
+    if match:
+        hours, minutes, seconds = (float(part) for part in match.groups())
+        return round((hours * 3600 + minutes * 60 + seconds) * NS_PER_S)
+    return (container.duration or 0) * 1000 if len(container.streams) == 1 else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -32,7 +33,7 @@ class MediaReader:
 
     def probe(self, path: Path) -> FileInfo:
         """All video and sound tracks with their exact times; reads the packets, decodes one frame of each track."""
-        with reading(path, _WHAT, _MEND):
+        with _decoding(path):
             listed, wall = _list_tracks(path)
             tracks: list[TrackInfo] = []
             notes: list[str] = []
@@ -56,7 +57,7 @@ class MediaReader:
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
         """Pictures for face and body kinds, sound for "audio", one channel of sound as a signal for "pulse"."""
-        with reading(path, _WHAT, _MEND):
+        with _decoding(path):
             listed, wall = _list_tracks(path)
             info = replace(info, wall_start=wall)
             if entry.kind in VIDEO_KINDS:
@@ -74,10 +75,16 @@ def container_end_ns(path: Path) -> int | None:
 
     Chapters are joined by it, so that pictures and sound of the same chapters stay together.
     """
-    with reading(path, _WHAT):
+    with _decoding(path):
         listed, _ = _list_tracks(path)
         videos = [number for number, sort, _, _ in listed if sort == "video"]
         return index_video(path, videos[0]).end_ns if videos else None
+
+
+def _decoding(path: Path) -> AbstractContextManager[None]:
+    import av
+
+    return reading(path, _WHAT, _MEND, (av.FFmpegError,))
 
 
 _Listed = tuple[int, str, str, str]
@@ -96,6 +103,8 @@ def _list_tracks(path: Path) -> tuple[list[_Listed], dt.datetime | None]:
             listed.append(
                 (stream.index, stream.type, stream.codec_context.name if stream.codec_context else "?", title)
             )
+        if not listed:
+            raise UnreadableFileError("the file has neither pictures nor sound", file=path, mend=_MEND)
         return listed, _wall_start(container)
 
 
@@ -120,7 +129,7 @@ def _pick(entry: StreamEntry, path: Path, listed: list[_Listed], sort: str) -> i
     word = "picture" if sort == "video" else "sound"
     if entry.track is None:
         if not there:
-            raise unfit(entry, path, f"the file has no {word} track", [*{one for _, one, _, _ in listed}] or ["none"])
+            raise unfit(entry, path, f"the file has no {word} track", sorted({one for _, one, _, _ in listed}))
         return there[0]
     named = {title.split()[0].lower(): number for number, one, _, title in listed if one == sort and title.split()}
     if isinstance(entry.track, str) and not entry.track.isdigit() and entry.track.lower() in named:

@@ -62,7 +62,9 @@ class OpenSignalsReader:
         with reading(path, _WHAT):
             columns, rate, wall, form = _header(path)
             n = count_rows(path, form)
-            channels = [_channel(column, rate, n) for column in columns if column.name.lower() != "nseq"]
+            channels = [_channel(column, rate, n) for column in columns]
+            channels = [replace(one, kind="") if _is_still(path, form, one) else one for one in channels]
+            channels = [one for one in channels if one.name.lower() != "nseq"]
         return FileInfo(path, "opensignals", tuple(tracks_of(channels)), wall)
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
@@ -167,6 +169,14 @@ def _physical(counts: NDArray[np.float64], column: _Column) -> NDArray[np.float6
     if column.sensor.startswith("ECG"):
         return (share - 0.5) * _SUPPLY_V[column.device] / _ECG_GAIN[column.device] * 1000
     return share * _SUPPLY_V[column.device] / _EDA_SCALE[column.device]
+
+
+def _is_still(path: Path, form: TableForm, channel: Channel) -> bool:
+    """Whether a digital line never changes: then nothing was plugged in."""
+    if channel.guess != "pulse":
+        return False
+    line = read_columns(path, form, [form.names.index(channel.name)]).values
+    return bool(np.all(line == line[0]))
 
 
 def _lost(counter: NDArray[np.float64]) -> list[str]:

@@ -23,7 +23,22 @@ READERS: dict[str, str] = {
     "events": "modalities.readers.events:EventTableReader",
 }
 
-_VIDEO = (".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".wmv", ".asf", ".flv", ".3gp", ".ts", ".mts", ".m2ts", ".mpg")
+_VIDEO = (
+    ".mp4",
+    ".m4v",
+    ".mov",
+    ".mkv",
+    ".webm",
+    ".avi",
+    ".wmv",
+    ".asf",
+    ".flv",
+    ".3gp",
+    ".ts",
+    ".mts",
+    ".m2ts",
+    ".mpg",
+)
 _MORE_MEDIA = (".mpeg", ".vob", ".ogv", ".mjpeg", ".h264", ".y4m", ".m4a", ".aac", ".wma", ".opus", ".mka")
 
 SUFFIXES: dict[str, str] = {

@@ -22,7 +22,7 @@ class Channel:
         unit: Canonical unit, "1" for none.
         rate_hz: Its own sampling rate; None where the file does not state it.
         n: Its number of samples, if known.
-        kind: What it is, if that is known better than by name and unit.
+        kind: What it is, if that is known better than by name and unit; "" for certainly nothing known.
     """
 
     name: str
@@ -34,7 +34,9 @@ class Channel:
     @property
     def guess(self) -> str | None:
         """Its kind, or the best guess at it."""
-        return self.kind or guess_kind(self.name, self.unit)
+        if self.kind is None:
+            return guess_kind(self.name, self.unit)
+        return self.kind or None
 
 
 def missing(what: str, asked: object, there: Sequence[str], entry: StreamEntry, path: Path) -> MissingTrackError:

@@ -21,8 +21,31 @@ from modalities.readers.timing import epoch_unit
 
 _DAY_NS = 86_400_000_000_000
 ONSETS = ("onset", "onsets", "start", "begin", "onset_time", "start_time", "event_time", "latency")
-_TIMES = ("time", "times", "t", "timestamp", "timestamps", "time_stamp", "sec", "secs", "seconds", "ms", "msec", "elapsed")
-_MORE_TIMES = ("elapsed_time", "unix", "unix_time", "lsl_time", "lsltime", "datetime", "date_time", "clock", "unixtimestamp")
+_TIMES = (
+    "time",
+    "times",
+    "t",
+    "timestamp",
+    "timestamps",
+    "time_stamp",
+    "sec",
+    "secs",
+    "seconds",
+    "ms",
+    "msec",
+    "elapsed",
+)
+_MORE_TIMES = (
+    "elapsed_time",
+    "unix",
+    "unix_time",
+    "lsl_time",
+    "lsltime",
+    "datetime",
+    "date_time",
+    "clock",
+    "unixtimestamp",
+)
 TIMES = (*_TIMES, *_MORE_TIMES)
 _SUFFIX = re.compile(r"[\s_.-]*[\[(]?(s|sec|secs|seconds|ms|msec|us|usec|ns|samples?)[\])]?$")
 

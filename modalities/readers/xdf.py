@@ -236,6 +236,11 @@ def _even_out(times: Int64Array, pieces: Sequence[tuple[int, int]], rate_hz: flo
 
 
 def _effective_rate(stamps: NDArray[np.float64], pieces: Sequence[tuple[int, int]]) -> float | None:
-    """Samples per second over all segments."""
-    spans = sum(float(stamps[last] - stamps[first]) for first, last in pieces)
-    return sum(last - first for first, last in pieces) / spans if spans > 0 else None
+    """Samples per second over all segments, each by the straight line through its time stamps."""
+    count, spans = 0, 0.0
+    for first, last in pieces:
+        if last - first >= 2:
+            here = stamps[first : last + 1] - stamps[first]
+            spans += float(np.polyfit(np.arange(len(here)), here, 1)[0]) * (last - first)
+            count += last - first
+    return count / spans if spans > 0 else None

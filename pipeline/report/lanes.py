@@ -57,7 +57,7 @@ def draw_lanes(timeline: pa.Table, events: Sequence[Event], person: str) -> go.F
     rows = timeline.filter(pc.equal(pc.cast(timeline["person"], "string"), person))
     seconds = to_s(rows["t_ns"].to_numpy())
     own = [event for event in events if event.person in (person, None)]
-    figure = make_subplots(rows=len(_LANES), cols=1, shared_xaxes=True, vertical_spacing=0.012)
+    figure = make_subplots(rows=len(_LANES), cols=1, shared_xaxes=True, vertical_spacing=0.02)
     for number, (title, lines, kinds) in enumerate(_LANES, 1):
         drawn = False
         for column, name, colour in lines:
@@ -71,12 +71,17 @@ def draw_lanes(timeline: pa.Table, events: Sequence[Event], person: str) -> go.F
                 row=number, col=1,
             )  # fmt: skip
             drawn = True
+        span = [float(seconds[0]), float(seconds[-1])] if len(seconds) else [0.0, 1.0]
+        figure.add_trace(go.Scatter(x=span, y=[None, None], showlegend=False, hoverinfo="skip"), row=number, col=1)
         found = [event for event in own if event.kind in kinds]
         _draw_events(figure, number, found)
         note = "" if drawn or found else f"no data: {_why(rows, lines, kinds)}"
         axis = "" if number == 1 else str(number)
         figure.update_yaxes(title={"text": title, "font": {"size": 11}}, tickfont={"size": 9}, automargin=True,
                             row=number, col=1, **_GRID)  # fmt: skip
+        key = "   ".join(f'<span style="color:{colour}">{name}</span>' for _, name, colour in lines if drawn)
+        figure.add_annotation(text=key, xref=f"x{axis} domain", yref=f"y{axis} domain", x=1, y=1, xanchor="right",
+                              yanchor="bottom", showarrow=False, font={"size": 10})  # fmt: skip
         if note:
             figure.add_annotation(text=note, xref=f"x{axis} domain", yref=f"y{axis} domain", x=0.5, y=0.5,
                                   showarrow=False, font={"size": 12, "color": _GREY})  # fmt: skip

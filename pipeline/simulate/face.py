@@ -98,7 +98,7 @@ class Puppet:
             yield noise.expose(picture)
 
     def landmarks(self, motion: FaceMotion, i: int) -> Pixels:
-        """Where the landmarks are in frame `i`, exactly: pixels of the frame, shape (478, 2); those of the lids stay."""
+        """Where the landmarks are in frame `i`: pixels of the frame, shape (478, 2); those of the lids stay."""
         above, below = self._fields_at(motion, i)
         points = self.portrait.mesh.points
         lower = self.mouth.below(points.astype(np.float32)) > 0

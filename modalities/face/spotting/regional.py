@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.time import Int64Array, to_s
+from data_schemas.time import NS_PER_S, Int64Array, to_s
 from modalities.face.action_units import AU_NAMES, explain_movement
 from modalities.face.models import FloatArray
 from modalities.face.regions import MOUTH, NAMES, UPPER
@@ -57,12 +57,21 @@ _PARTS = {
 
 @dataclass(frozen=True, eq=False)
 class _Run:
-    """Signals of one unbroken run, evenly sampled: `values` are regions' x and y, four lids, mouth."""
+    """Signals of one unbroken run, evenly sampled, (m, ...).
+
+    Attributes:
+        times_ns: int64 (m,).
+        rate_hz: Samples per second.
+        values: Regions' x and y, four lids, mouth, (m, columns).
+        excuse: Factor on the threshold of each of `_PARTS`, (m, 3).
+        near_speech: Where speech would lie within half a window of the fast baseline and bend it, bool (m, 1).
+    """
 
     times_ns: Int64Array
     rate_hz: float
     values: FloatArray
     excuse: FloatArray
+    near_speech: NDArray[np.bool_]
 
 
 class RegionalSpotter:
@@ -77,7 +86,7 @@ class RegionalSpotter:
         for rows in judged_runs(signals.times_ns, signals.judged, least_s=MICRO_S):
             run = _even_run(signals, rows)
             slow = run.values - rolling_median(run.values, run.rate_hz, SLOW_S)
-            fast = run.values - rolling_median(run.values, run.rate_hz, FAST_S)
+            fast = np.where(run.near_speech, slow, run.values - rolling_median(run.values, run.rate_hz, FAST_S))
             by_slow = _excess(slow, run, LEAST_SLOW)
             by_fast = _excess(fast, run, LEAST_FAST)
             long = [
@@ -105,7 +114,16 @@ def _even_run(signals: FaceSignals, rows: NDArray[np.int64]) -> _Run:
         [signals.motion[rows].reshape(len(rows), -1), signals.lids[rows].reshape(len(rows), -1), signals.mouth[rows]]
     )
     excuse = np.column_stack(list(_excuses(signals, rows).values()))
-    return _Run(even, rate, smooth(resample(values, times, even), rate, 0.025), resample(excuse, times, even))
+    spoken_ns = times[signals.speaking[rows]]
+    window_ns = round(FAST_S / 2 * NS_PER_S)
+    near = np.searchsorted(spoken_ns, even + window_ns) > np.searchsorted(spoken_ns, even - window_ns)
+    return _Run(
+        even,
+        rate,
+        smooth(resample(values, times, even), rate, 0.025),
+        resample(excuse, times, even),
+        near[:, None],
+    )
 
 
 def _excuses(signals: FaceSignals, rows: NDArray[np.int64]) -> dict[str, FloatArray]:

@@ -140,7 +140,8 @@ def plan_events(
         riding: Probability that a macro-expression of at least 1.5 s carries a micro-expression of other units.
 
     Returns:
-        Expressions in order of onset; of the whole number nearest to duration times rate, as many as fit.
+        Expressions in order of onset, as many as duration times rate (rounded at random, so that the rate holds on
+        average) and as fit.
 
     Raises:
         InvalidValueError: a rate outside its range, a duration that is not positive, shares outside 0..1.
@@ -152,11 +153,8 @@ def plan_events(
         )
     if not (0 <= micro_share <= 1 and 0 <= riding <= 1):
         raise InvalidValueError("shares lie within 0..1", got=(micro_share, riding))
-    count = max(1, round(duration_s * rate_per_minute / 60))
-    kinds = ["micro" if at < round(micro_share * count) else "macro" for at in range(count)]
-    if micro_share * count % 1 == 0.5 and rng.random() < 0.5:
-        kinds[0] = "macro" if kinds.count("micro") > count / 2 else "micro"
-    rng.shuffle(kinds)
+    count = int(duration_s * rate_per_minute / 60 + rng.random())
+    kinds = ["micro" if rng.random() < micro_share else "macro" for _ in range(count)]
     lengths = [float(np.exp(rng.uniform(*np.log(micro_s if kind == "micro" else macro_s)))) for kind in kinds]
     while lengths and sum(lengths) + GAP_S * (len(lengths) + 1) > duration_s:
         lengths.pop()

@@ -1,0 +1,64 @@
+"""Measurements that a user can repeat: bench spotting."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import typer
+
+from pipeline.cli.terminal import progress, say, show_object, show_table
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the application."""
+    group = typer.Typer(
+        no_args_is_help=True,
+        help="Measure on material with known truth.\n\nExample: telltale bench spotting --videos my_videos",
+    )
+    app.add_typer(group, name="bench")
+
+    @group.callback()
+    def _group() -> None:
+        """Keep `spotting` a word of its own, also while it is the only one."""
+
+    @group.command(
+        help="Every spotter on the planted benchmark: simulated faces, and your own videos.\n\n"
+        "Expressions of known size, side and time are planted at 5 a minute into rendered faces and into each video of "
+        "DIR; whatever a face does by itself counts as a false alarm there and is listed apart.\n\n"
+        "Example: telltale bench spotting --videos my_videos --minutes 60"
+    )
+    def spotting(
+        spotters: str = typer.Option("", "--spotters", metavar="A,B", help="Names; by default all."),
+        videos: Path | None = typer.Option(None, "--videos", metavar="DIR", help="Folder of face videos."),
+        minutes: float = typer.Option(4.0, "--minutes", help="Planted length in all; 60 is the full size."),
+        seed: int = typer.Option(0, "--seed", min=0, help="Another seed plants and disturbs otherwise."),
+        as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
+    ) -> None:
+        from modalities.face.spotting.base import SPOTTERS
+        from pipeline.bench_scores import calibration_rows, natural_rows, recall_rows, score_rows
+        from pipeline.bench_spotting import face_of, run_bench
+
+        names = [name.strip() for name in spotters.split(",") if name.strip()] or list(SPOTTERS)
+        with progress() as hook:
+            bench = run_bench(names, videos, minutes=minutes, seed=seed, hook=hook)
+        tables = {
+            "rows": score_rows(bench.outcomes, bench.own_movement, face_of),
+            "recall": recall_rows(bench.outcomes, bench.own_movement, face_of),
+            "calibration": calibration_rows(bench.outcomes),
+            "natural": natural_rows(bench.outcomes),
+        }
+        if as_json:
+            show_object({**tables, "refused": bench.refused})
+        else:
+            titles = {
+                "rows": "Scores (IoU >= 0.5; own movement: % of the inter-ocular distance over 0.25 s; "
+                "f1_rare: at 0.4 micro-expressions a minute)",
+                "recall": "Recall by displacement and by duration",
+                "calibration": "Share of true events by score",
+                "natural": "Found in the unplanted copies",
+            }
+            for name, title in titles.items():
+                show_table(tables[name], title)
+        for name, why in bench.refused.items():
+            say(f"{name}: {why}", "yellow")
+        raise typer.Exit(1 if bench.refused else 0)
