@@ -72,6 +72,17 @@ def time_embedding(steps: int, width: int) -> np.ndarray:
     return np.concatenate([np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)
 
 
+def looks(heads: int, steps: int) -> np.ndarray:
+    """Where in time each head looks at first, as logits to add; float32 (heads, 2 * steps - 1), from future to past.
+
+    In turn: everywhere; at its own moment; at the next 4 s, where the skin answers; at the last 4 s, where the cue was.
+    Training is free to change it.
+    """
+    ahead = np.arange(steps - 1, -steps, -1)
+    bumps = [np.zeros(len(ahead)), -0.5 * (ahead / 1.5) ** 2, -0.5 * ((ahead - 4) / 3) ** 2, -0.5 * ((ahead + 4) / 3) ** 2]
+    return np.stack([np.maximum(bumps[head % len(bumps)], -5.0) for head in range(heads)]).astype(np.float32)
+
+
 @cache
 def _classes() -> tuple[Any, ...]:
     """The network's classes, made on first use so that torch is not imported with this module."""
@@ -94,7 +105,7 @@ def _classes() -> tuple[Any, ...]:
                 nn.GELU(),
                 nn.Linear(shape.widening * shape.width, shape.width),
             )
-            self.distance = nn.Parameter(torch.zeros(shape.heads, 2 * shape.steps - 1))
+            self.distance = nn.Parameter(torch.from_numpy(looks(shape.heads, shape.steps)))
 
         def forward(self, x: Tensor, hidden: Tensor, apart: Tensor) -> Tensor:
             batch, length, width = x.shape

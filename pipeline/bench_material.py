@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,9 @@ from modalities.face.synthesis.nuisance import disturb, draw_nuisance
 from modalities.face.synthesis.planting import plant, visible
 from pipeline.simulate.chance import generator
 
+if TYPE_CHECKING:
+    from pipeline.simulate.motion import FaceMotion
+
 RATE_PER_MINUTE = 5.0
 """Planted expressions a minute."""
 COPY_S = 30.0
@@ -37,6 +40,17 @@ LEAST_FOUND = 0.5
 SIMULATED_FPS, SIMULATED_SIZE, FACE_WIDTH_PX = 30.0, (480, 360), 230
 FAMILY = "bench"
 MANNERS = ("quiet", "talking")
+BUSY = {
+    "au01": 0.5,
+    "au02": 0.5,
+    "au04": 0.4,
+    "au06": 0.4,
+    "au12_left": 0.5,
+    "au12_right": 0.5,
+    "au14": 0.4,
+    "au17": 0.5,
+}
+"""Greatest intensity of the movements that go with a simulated person's speech."""
 
 Pictures = Callable[[], Iterator[Picture]]
 
@@ -66,15 +80,12 @@ def simulated_copies(manner: str, minutes: float, seed: int) -> Iterator[Copy]:
     """Rendered faces: an unplanted copy first, then planted ones of `minutes` in all.
 
     Args:
-        manner: "quiet": blinks and a slowly moving head; "talking": speech besides.
+        manner: "quiet": blinks and a slowly moving head; "talking": without a break, with nods and a busy face besides.
         minutes: Planted length, above 0.
         seed: Of everything.
     """
     from pipeline.simulate.face import Puppet
     from pipeline.simulate.face_portrait import prepare_portrait
-    from pipeline.simulate.frames import face_motion
-    from pipeline.simulate.physiology import draw_heart
-    from pipeline.simulate.script import plan_script
 
     count = max(1, round(minutes * 60 / COPY_S))
     length = max(SHORTEST_S, minutes * 60 / count)
@@ -84,14 +95,31 @@ def simulated_copies(manner: str, minutes: float, seed: int) -> Iterator[Copy]:
         name = f"simulated {manner} {number}" + ("" if at >= 0 else " unplanted")
         portrait = prepare_portrait(family(FAMILY).photograph, SIMULATED_SIZE, FACE_WIDTH_PX, number, number)
         puppet = Puppet(portrait)
-        script = replace(plan_script(max(SHORTEST_S, length), number), expressions=())
-        if manner == "quiet":
-            script = replace(script, turns=())
-        motion = face_motion(script, draw_heart(script, 0.0, length), times)
+        motion = _natural_motion(manner, number, times)
         points = np.stack([puppet.landmarks(motion, i) for i in range(len(times))]).astype(np.float32)
         path = FacePath(points, np.ones(len(times), bool))
         drawn = partial(puppet.frames, motion, number)
         yield _copy(name, f"simulated {manner}", times, drawn, path, number, natural=at < 0)
+
+
+def _natural_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> FaceMotion:
+    """What a face does that nobody planted."""
+    from pipeline.simulate.frames import face_motion
+    from pipeline.simulate.physiology import draw_heart
+    from pipeline.simulate.profiles import SlowCurve
+    from pipeline.simulate.script import plan_script
+    from pipeline.simulate.speech import draw_turn
+
+    length = float(times_s[-1])
+    rng = generator(seed, "bench manner")
+    script = replace(plan_script(max(SHORTEST_S, length), seed), expressions=(), turns=())
+    if manner == "talking":
+        script = replace(script, turns=(draw_turn(rng, 0.2, length, script.person.f0_hz),))
+    motion = face_motion(script, draw_heart(script, 0.0, length), times_s)
+    if manner == "quiet":
+        return motion
+    busy = {au: size * np.maximum(0, SlowCurve.draw(rng, 2.0, 3)(times_s)) for au, size in BUSY.items()}
+    return replace(motion, aus=busy, pitch_deg=motion.pitch_deg + 3 * SlowCurve.draw(rng, 1.0)(times_s))
 
 
 def video_copies(path: Path, minutes: float, seed: int) -> Iterator[Copy]:

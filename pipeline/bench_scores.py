@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -163,12 +164,13 @@ def recall_rows(outcomes: Sequence[Outcome], own: Mapping[str, float], face_of: 
         for kind in KINDS:
             part = [(p, hit) for s, f, p, hit in cases if (s, f, p.kind) == (spotter, face, kind)]
             for by, bands, size in ways:
-                for low, high in zip(bands[:-1], bands[1:], strict=True):
+                for low, high in pairwise(bands):
                     values = [hit for p, hit in part if low <= size(p) < high]
                     if values:
                         rows.append(
                             {"spotter": spotter, "face": face, "kind": kind, "by": by, "from": low, "to": high,
-                             "planted": len(values), "found": sum(values), "recall": round(sum(values) / len(values), 3)}
+                             "planted": len(values), "found": sum(values),
+                             "recall": round(sum(values) / len(values), 3)}
                         )  # fmt: skip
     return rows
 
@@ -193,8 +195,8 @@ def calibration_rows(outcomes: Sequence[Outcome]) -> list[Row]:
                 for found in one.found
                 if found.kind == kind
             ]
-            for low, high in zip(SCORE_BANDS[:-1], SCORE_BANDS[1:], strict=True):
-                true = [hit for value, hit in events if low <= value < high or (value == high == 1.0)]
+            for low, high in pairwise(SCORE_BANDS):
+                true = [hit for value, hit in events if low <= value < high or value == high == 1]
                 if true:
                     rows.append(
                         {"spotter": spotter, "kind": kind, "score_from": low, "score_to": high, "events": len(true),

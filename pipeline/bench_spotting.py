@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 VIDEO_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 CALM_PERCENT, LIVELY_PERCENT = 0.6, 2.0
-"""Own movement of a face over 0.25 s in percent of the inter-ocular distance: below the first it is calm, from the second
+"""Own movement of a face over 0.25 s, percent of the inter-ocular distance: below the first calm, from the second
 on lively."""
 
 

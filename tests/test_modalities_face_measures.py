@@ -36,7 +36,12 @@ def rotation_of(yaw: float, pitch: float, roll: float) -> np.ndarray:
 
 @settings(max_examples=40, deadline=None)
 @given(
-    st.floats(-35, 35), st.floats(-25, 25), st.floats(-30, 30), st.floats(20, 600), st.floats(0, 3000), st.floats(0, 2000)
+    st.floats(-35, 35),
+    st.floats(-25, 25),
+    st.floats(-30, 30),
+    st.floats(20, 600),
+    st.floats(0, 3000),
+    st.floats(0, 2000),
 )
 def test_the_head_is_found_wherever_it_is(
     yaw: float, pitch: float, roll: float, iod: float, x: float, y: float
@@ -47,7 +52,6 @@ def test_the_head_is_found_wherever_it_is(
         mesh[right] = (-out if right != left else out, up, forward)
     points = iod * mesh @ rotation_of(yaw, pitch, roll).T * (1, -1, -1) + (x, y, 0)
     head = fit_head(points)
-    np.testing.assert_allclose(head_angles(head.rotation)[2] if yaw == pitch == 0 else roll, roll, atol=0.01)
     found = head_angles(head.rotation)
     expected_forward = rotation_of(yaw, pitch, roll)[:, 2]
     assert found[0] == pytest.approx(np.degrees(np.arctan2(expected_forward[0], expected_forward[2])), abs=0.01)
@@ -96,7 +100,9 @@ def test_blinks_are_counted_and_long_closures_are_not(fps: int) -> None:
         assert abs(blink.apex_ns / 1e9 - start - length / 2) < 0.03 + 1 / fps
         assert abs(blink.offset_ns - blink.onset_ns) / 1e9 < length + 2 / fps
     hidden = seen & ~((t > 3.9) & (t < 4.4))
-    assert len(find_blinks(to_ns(t), closure_of(measure_opening(lids, hidden)).mean(axis=1), hidden)) == len(planted) - 1
+    assert (
+        len(find_blinks(to_ns(t), closure_of(measure_opening(lids, hidden)).mean(axis=1), hidden)) == len(planted) - 1
+    )
     rate, known = blink_rate(to_ns(t), blinks, seen)
     assert not known[t < 9.9].any() and known[t > 10.1].all()
     assert rate[-1] == pytest.approx(60 * len(planted) / t[-1], rel=0.01)

@@ -17,7 +17,12 @@ from modalities.face.spotting.base import Expression, FaceSignals, load_spotter
 from modalities.face.spotting.table import frame_indices
 
 SMILE = {"lip_corner_left": (4, 4), "lip_corner_right": (-4, 4), "cheek_low_left": (1, 2), "cheek_low_right": (-1, 2)}
-FROWN = {"brow_inner_left": (-3, -4), "brow_inner_right": (3, -4), "brow_between": (0, -3), "brow_middle_left": (-1, -2)}
+FROWN = {
+    "brow_inner_left": (-3, -4),
+    "brow_inner_right": (3, -4),
+    "brow_between": (0, -3),
+    "brow_middle_left": (-1, -2),
+}
 
 
 def shape(times_s: np.ndarray, onset: float, apex: float, release: float, offset: float) -> np.ndarray:

@@ -140,8 +140,8 @@ def _caveats(rows: NDArray[np.void], analysis: Analysis) -> list[str]:
     seen_s = to_s(int(np.minimum(steps, NS_PER_S)[judged].sum()))
     if seen_s < SURE_NEUTRAL_S:
         return [
-            f"only {seen_s:.1f} s of face: what is held for most of that time counts as the person's neutral, so a long "
-            "smile at the beginning of a recording this short is not seen as one"
+            f"only {seen_s:.1f} s of face: what is held for most of that time counts as the person's neutral, so a "
+            "smile that fills most of a recording this short is not seen as one"
         ]
     return []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,27 +50,22 @@ def read_columns(path: Path, form: TableForm, which: Sequence[int]) -> Columns:
     odd_count = dict.fromkeys(order, 0)
     rows = 0
     notes: list[str] = []
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        try:
-            for frame in _pieces(path, form, order):
-                block = np.empty((len(frame), len(order)))
-                for place, at in enumerate(order):
-                    block[:, place], bad = _numbers(frame[at], form.decimal)
-                    odd_count[at] += len(bad)
-                    odd[at] += [(rows + row, cell) for row, cell in bad[:3]]
-                pieces.append(block)
-                rows += len(frame)
-        except pd.errors.EmptyDataError:
-            pass
-        except (OSError, ValueError, EOFError) as error:
-            if not pieces:
-                said = (str(error).splitlines() or [type(error).__name__])[0]
-                raise UnreadableFileError("the table cannot be read", file=path, got=said) from error
-            notes.append(f"the table breaks off after {rows} rows ({str(error).splitlines()[0]}); they were read")
-    skipped = sum(str(one.message).count("Skipping line") for one in caught)
-    if skipped:
-        notes.append(f"{skipped} lines with too many cells were passed over")
+    try:
+        for frame in _pieces(path, form, order):
+            block = np.empty((len(frame), len(order)))
+            for place, at in enumerate(order):
+                block[:, place], bad = _numbers(frame[at], form.decimal)
+                odd_count[at] += len(bad)
+                odd[at] += [(rows + row, cell) for row, cell in bad[:3]]
+            pieces.append(block)
+            rows += len(frame)
+    except pd.errors.EmptyDataError:
+        pass
+    except (OSError, ValueError, EOFError) as error:
+        if not pieces:
+            said = (str(error).splitlines() or [type(error).__name__])[0]
+            raise UnreadableFileError("the table cannot be read", file=path, got=said) from error
+        notes.append(f"the table breaks off after {rows} rows ({str(error).splitlines()[0]}); they were read")
     if not rows:
         raise UnreadableFileError("the table has no row of data", file=path)
     values = np.concatenate(pieces)
@@ -103,7 +97,7 @@ def _pieces(path: Path, form: TableForm, order: Sequence[int]) -> Any:
         encoding_errors="replace",
         index_col=False,
         skipinitialspace=True,
-        on_bad_lines="warn",
+        on_bad_lines="skip",
         chunksize=_PIECE,
         low_memory=False,
     )

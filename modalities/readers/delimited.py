@@ -108,7 +108,7 @@ def cells_of(line: str, delimiter: str) -> list[str]:
     if delimiter == " ":
         return line.split()
     try:
-        row = next(csv.reader([line], delimiter=delimiter), [])
+        row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:
         row = line.split(delimiter)
     return [cell.strip() for cell in row]
@@ -118,17 +118,14 @@ def _delimiter(body: list[str]) -> str:
     """The delimiter that cuts most lines into the same number of cells; " " for white space, "," for one column."""
     best, best_score = ",", (0.0, 0.0)
     some = body[:200]
+    if len(some) > 1 and "," not in some[0] and all(_COMMA_NUMBER.match(line) for line in some[1:]):
+        return "\t"
     for rank, delimiter in enumerate(("\t", ";", ",", "|", " ")):
         counts = Counter(len(cells_of(line, delimiter)) for line in some)
         width, times = max(counts.items(), key=lambda item: (item[1] if item[0] > 1 else 0, item[0]))
         if width < 2:
             continue
         share = times / len(some)
-        if delimiter == ",":
-            cells = [cell for line in some for cell in cells_of(line, ",")]
-            digits = sum(1 for line in some if _COMMA_NUMBER.match(line))
-            if width == 2 and digits > 0.9 * len(some) and all(cell.isdigit() for cell in cells[-10:]):
-                share *= 0.5
         if delimiter == " " and not all(is_number(cell) for cell in cells_of(some[-1], " ")):
             continue
         score = (round(share, 1), -rank)

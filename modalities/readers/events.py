@@ -183,27 +183,36 @@ def _lengths(
     entry: StreamEntry, form: TableForm, onset: int, unit: str, rows: list[list[str]], times: list[int | None]
 ) -> list[int]:
     """Duration of each row, ns: of a duration or offset column, in the unit its name says or that of the onsets."""
-    for names, from_onset in ((_DURATIONS, False), (_OFFSETS, True)):
-        at = next((k for k, name in enumerate(form.names) if bare(name) in names and k != onset), None)
-        if at is None:
+    span = _span_column(form, onset)
+    if span is None:
+        return [0] * len(rows)
+    at, from_onset = span
+    own = time_unit_in_name(form.names[at]) or unit
+    own = unit if own == "samples" and entry.rate_hz is None else own
+    out = []
+    for row, start in zip(rows, times, strict=True):
+        number = _number(row[at], form.decimal)
+        if number is None or start is None:
+            out.append(0)
             continue
-        own = time_unit_in_name(form.names[at]) or unit
-        own = unit if own == "samples" and entry.rate_hz is None else own
-        out = []
-        for row, start in zip(rows, times, strict=True):
-            number = _number(row[at], form.decimal)
-            if number is None or start is None:
-                out.append(0)
-                continue
-            length = int(stamps_to_ns(np.array([number]), own, entry.rate_hz)[0])
-            out.append(length - start if from_onset else length)
-        return out
-    return [0] * len(rows)
+        length = int(stamps_to_ns(np.array([number]), own, entry.rate_hz)[0])
+        out.append(length - start if from_onset else length)
+    return out
+
+
+def _span_column(form: TableForm, onset: int) -> tuple[int, bool] | None:
+    """The column that tells how long events last, and whether it holds their ends rather than their lengths."""
+    for names, is_end in ((_DURATIONS, False), (_OFFSETS, True)):
+        for at, name in enumerate(form.names):
+            if bare(name) in names and at != onset:
+                return at, is_end
+    return None
 
 
 def _kept_columns(entry: StreamEntry, path: Path, form: TableForm, onset: int) -> list[int]:
     if not entry.columns:
-        return [k for k in range(len(form.names)) if k != onset]
+        span = _span_column(form, onset)
+        return [k for k in range(len(form.names)) if k != onset and (span is None or k != span[0])]
     lower = [name.lower() for name in form.names]
     for name in entry.columns:
         if name.lower() not in lower:

@@ -34,9 +34,7 @@ LIBRARY_ERRORS: tuple[type[Exception], ...] = (
 
 
 @contextmanager
-def reading(
-    path: Path, what: str, mend: str | None = None, also: tuple[type[Exception], ...] = ()
-) -> Iterator[None]:
+def reading(path: Path, what: str, mend: str | None = None, also: tuple[type[Exception], ...] = ()) -> Iterator[None]:
     """Turn whatever a library throws while it reads `path` as `what` into an `UnreadableFileError`.
 
     Args:

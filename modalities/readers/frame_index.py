@@ -89,7 +89,8 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
                 packets.append((packet.pts, packet.duration or 0, packet.is_keyframe))
         except (av.FFmpegError, OSError):
             cut = True
-        promised = stream.frames - discarded
+        # Only MP4 and QuickTime count their frames; AVI counts its ticks, others estimate.
+        promised = stream.frames - discarded if "mov" in container.format.name else 0
         zero = zero_ticks(container, base)
         length_ns = _promised_ns(stream, container, base)
     notes: list[str] = []

@@ -90,7 +90,7 @@ def axis_of(times_ns: Int64Array, step_ns: float = 0.0) -> tuple[TimeAxis, Int64
 
 
 def _regular(times_ns: Int64Array, step_ns: float) -> Regular | None:
-    """The regular axis that explains the times to within 0.75 steps (at least 2 ns); None if there is none."""
+    """The regular axis that explains the times to 2 ns, or to 0.75 steps of at most half a period; else None."""
     n = len(times_ns)
     if n < 3:
         return None
@@ -99,7 +99,8 @@ def _regular(times_ns: Int64Array, step_ns: float) -> Regular | None:
     centred = index - index.mean()
     period = float(centred @ since / (centred @ centred))
     start = float(since.mean() - period * index.mean())
-    if period < 1 or period < 2 * step_ns or np.abs(since - start - period * index).max() > max(2.0, 0.75 * step_ns):
+    off = float(np.abs(since - start - period * index).max())
+    if period < 1 or (off > 2 and (period < 2 * step_ns or off > 0.75 * step_ns)):
         return None
     return Regular(int(times_ns[0]) + round(start), period, n)
 

@@ -8,6 +8,12 @@ import typer
 
 from pipeline.cli.terminal import progress, say, show_object, show_table
 
+_SHOWN = (
+    "spotter", "material", "face", "kind", "planted", "precision", "recall", "f1", "f1_rare", "alarms_per_minute",
+    "apex_error_frames", "ms_per_frame",
+)  # fmt: skip
+"""Columns that fit a terminal; `--json` has them all."""
+
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -58,7 +64,7 @@ def register(app: typer.Typer) -> None:
                 "natural": "Found in the unplanted copies",
             }
             for name, title in titles.items():
-                show_table(tables[name], title)
+                show_table(tables[name], title, columns=_SHOWN if name == "rows" else None)
         for name, why in bench.refused.items():
             say(f"{name}: {why}", "yellow")
         raise typer.Exit(1 if bench.refused else 0)

@@ -82,13 +82,15 @@ def draw_lanes(timeline: pa.Table, events: Sequence[Event], person: str) -> go.F
         key = "   ".join(f'<span style="color:{colour}">{name}</span>' for _, name, colour in lines if drawn)
         figure.add_annotation(text=key, xref=f"x{axis} domain", yref=f"y{axis} domain", x=1, y=1, xanchor="right",
                               yanchor="bottom", showarrow=False, font={"size": 10})  # fmt: skip
+        if not drawn:
+            figure.update_yaxes(range=[0, 1], showticklabels=False, row=number, col=1)
         if note:
             figure.add_annotation(text=note, xref=f"x{axis} domain", yref=f"y{axis} domain", x=0.5, y=0.5,
                                   showarrow=False, font={"size": 12, "color": _GREY})  # fmt: skip
     figure.update_xaxes(**_GRID)
     figure.update_xaxes(range=[float(seconds[0]), float(seconds[-1])] if len(seconds) else None)
     figure.update_xaxes(title="session time [s]", row=len(_LANES), col=1)
-    figure.update_layout(height=108 * len(_LANES) + 60, margin={"l": 70, "r": 20, "t": 10, "b": 40},
+    figure.update_layout(height=108 * len(_LANES) + 60, margin={"l": 70, "r": 20, "t": 40, "b": 40},
                          paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", hovermode="x",
                          font={"color": _GREY, "family": "system-ui, sans-serif"}, dragmode="pan")  # fmt: skip
     return figure
