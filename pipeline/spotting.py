@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from data_schemas.event import Event
 from data_schemas.hook import Hook, silent
-from data_schemas.time import Int64Array
+from modalities.face.spotting.table import frame_indices
 from pipeline.export.events import COLUMNS, as_rows
 from pipeline.single import encode_file
 
@@ -25,7 +23,7 @@ def spot_video(path: Path, hook: Hook = silent) -> tuple[list[dict[str, Any]], d
         hook: Progress.
 
     Returns:
-        Rows with the columns of `SPOT_COLUMNS` (frames counted from 0, offset the last frame of the event), and a
+        Rows with the columns of `SPOT_COLUMNS` (frames counted from 0, each the nearest to its time), and a
         summary whose `problem` is empty when a face was found.
 
     Raises:
@@ -44,7 +42,7 @@ def spot_video(path: Path, hook: Hook = silent) -> tuple[list[dict[str, Any]], d
                 "person": None,
                 "video": path.name,
                 "fps": round(stream.axis.rate_hz, 3),
-                **frames_of(event, times),
+                **frame_indices(event, times),
                 "intensity": event.details.get("intensity"),
                 "aus": "+".join(aus) if aus else event.label,
             }
@@ -63,12 +61,3 @@ def spot_video(path: Path, hook: Hook = silent) -> tuple[list[dict[str, Any]], d
 
 def _by_onset(event: Event) -> tuple[int, str, str, str, int, str]:
     return (event.onset_ns, event.person or "", event.channel, event.kind, event.offset_ns, event.label)
-
-
-def frames_of(event: Event, times_ns: Int64Array) -> dict[str, int | None]:
-    """Onset, apex and offset of an event as frame numbers from 0, inclusive, by the frames' own times."""
-    last = max(0, len(times_ns) - 1)
-    onset = int(np.clip(np.searchsorted(times_ns, event.onset_ns), 0, last))
-    offset = int(np.clip(np.searchsorted(times_ns, event.offset_ns) - 1, onset, last))
-    apex = None if event.apex_ns is None else int(np.clip(np.searchsorted(times_ns, event.apex_ns), onset, offset))
-    return {"onset_frame": onset, "apex_frame": apex, "offset_frame": offset}

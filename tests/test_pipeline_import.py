@@ -6,20 +6,7 @@ import json
 import subprocess
 import sys
 
-HEAVY = "torch torchaudio mediapipe cv2 mne librosa scipy neurokit2 pandas sklearn av numba".split()
-    "torch",
-    "torchaudio",
-    "mediapipe",
-    "cv2",
-    "mne",
-    "librosa",
-    "scipy",
-    "neurokit2",
-    "pandas",
-    "sklearn",
-    "av",
-    "numba",
-]
+HEAVY = "torch torchaudio mediapipe cv2 mne librosa scipy neurokit2 pandas sklearn av numba".split()  # noqa: SIM905
 
 _PROBE = """
 import sys, time, json
