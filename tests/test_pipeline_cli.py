@@ -206,3 +206,34 @@ def test_one_channel_commands(telltale: Telltale, simulated: Path, tmp_path: Pat
     assert telltale("voice", sound, "-o", tmp_path / "voice").returncode == 0
     wrong = telltale("voice", simulated / "physio.csv", "-o", tmp_path / "none")
     assert wrong.returncode == 2 and "voice" in wrong.stderr
+
+
+def test_two_people_share_a_session(telltale: Telltale, copy: Path, tmp_path: Path) -> None:
+    edit(copy, "[[streams]]", '[[people]]\nid = "p02"\n\n[[streams]]')
+    text = (copy / "session.toml").read_text(encoding="utf-8")
+    before, eda = text.split('name = "eda"')
+    (copy / "session.toml").write_text(before + 'name = "eda"' + eda.replace('"p01"', '"p02"', 1), encoding="utf-8")
+    run = telltale("analyze", copy, "-o", tmp_path / "out")
+    assert run.returncode == 0, run.stderr
+    table = pq.read_table(tmp_path / "out" / "timeline.parquet").to_pandas()
+    first, second = (table[table["person"] == person] for person in ("p01", "p02"))
+    assert len(first) == len(second)
+    assert first["physiology.heart_rate_bpm"].notna().any() and first["physiology.eda_tonic_us"].isna().all()
+    assert second["physiology.eda_tonic_us"].notna().any() and second["physiology.heart_rate_bpm"].isna().all()
+    assert second["voice.pitch_hz"].isna().all() and (second["voice.reason"].dropna() == "no_stream").all()
+
+
+def test_an_ecg_of_noise_is_masked_and_said(telltale: Telltale, copy: Path, tmp_path: Path) -> None:
+    rows = (copy / "physio.csv").read_text(encoding="utf-8").splitlines()
+    noise = np.random.default_rng(0).normal(0, 1, len(rows))
+    at = rows[0].split(",").index("ecg_mv")
+    spoilt = [rows[0]]
+    for row, value in zip(rows[1:], noise, strict=False):
+        cells = row.split(",")
+        cells[at] = f"{value:.4f}"
+        spoilt.append(",".join(cells))
+    (copy / "physio.csv").write_text("\n".join(spoilt) + "\n", encoding="utf-8")
+    telltale("analyze", copy, "-o", tmp_path / "out")
+    table = pq.read_table(tmp_path / "out" / "timeline.parquet")
+    assert table["physiology.heart_rate_bpm"].null_count > 0.9 * table.num_rows
+    assert table["physiology.eda_tonic_us"].null_count < 0.1 * table.num_rows
