@@ -109,13 +109,14 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
             }
             if not streams:
                 continue
-            task = Task(person.id, streams, session.extent, config.settings.get(channel, {}), hook)
-            hook(f"{channel} of {person.id}", 0, None)
+            own = _Renamed(hook, f"{channel} of {person.id}")
+            task = Task(person.id, streams, session.extent, config.settings.get(channel, {}), own)
             try:
                 encoding = encoder.encode(task).check()
             except TelltaleError as error:
                 problems.append(Problem.of(error))
                 continue
+            own.finish()
             encodings.append(encoding)
             problems += _complaints(encoding)
     return encodings, problems
@@ -145,7 +146,7 @@ def fuse(
                 grid_hz=config.grid_hz,
                 weights=config.fusion_weights,
                 device=config.device,
-                hook=hook,
+                hook=_Renamed(hook, f"fuse {person.id}"),
             )
         except TelltaleError as error:
             problems.append(Problem.of(error))
@@ -153,6 +154,23 @@ def fuse(
         tracks.append(track)
         events += found
     return tracks, events, problems
+
+
+class _Renamed:
+    """Progress of one encoder under the name of its channel and person, whatever it calls its own steps."""
+
+    def __init__(self, hook: Hook, name: str) -> None:
+        self._hook, self._name, self._done = hook, name, 0
+        hook(name, 0, None)
+
+    def __call__(self, step: str, completed: int, total: int | None) -> None:
+        self._done = completed
+        self._hook(self._name, completed, total)
+
+    def finish(self) -> None:
+        """Report the end, for encoders that leave it open."""
+        units = max(1, self._done)
+        self._hook(self._name, units, units)
 
 
 def _context_streams(session: Session) -> dict[str, Stream]:
