@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +12,12 @@ from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet
 from data_schemas.recording import Session
-from data_schemas.result import ChannelSummary, Problem, ResultRecord, SyncReport
+from data_schemas.result import ChannelSummary, Problem, ResultRecord
 from pipeline import __version__, steps
 from pipeline.config import Config
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
+from pipeline.outcome import Result
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -32,64 +30,6 @@ CAVEATS = [
     "The shipped fusion weights were trained on simulated sessions alone; they have not been validated on people.",
     "For use in consented research only; not for decisions about a person.",
 ]
-
-
-@dataclass(frozen=True)
-class Result:
-    """What one run found.
-
-    Attributes:
-        record: Summary, problems, provenance: the content of `result.json`.
-        timeline: Arrow table, one row per person and grid time.
-        events: All events in order of onset.
-        sync: Clock report.
-        session: The synchronised session that was analysed.
-        log: Entries of `log.jsonl`.
-    """
-
-    record: ResultRecord
-    timeline: pa.Table
-    events: tuple[Event, ...]
-    sync: SyncReport
-    session: Session
-    journal: Journal
-    faces: bool = True
-
-    @property
-    def exit_status(self) -> int:
-        """0 when everything worked, 1 when something failed, was missing or was refused."""
-        return self.record.exit_status
-
-    def save(self, folder: str | Path) -> Path:
-        """Write all files of the result into a folder; each appears whole or not at all, `result.json` last.
-
-        Args:
-            folder: Made if absent. Files of an earlier run are replaced.
-
-        Raises:
-            OSError: the folder cannot be written.
-        """
-        import pyarrow.parquet as pq
-
-        from pipeline.export.events import as_arrow, as_csv, as_rows
-        from pipeline.report.page import write_report
-
-        target = Path(folder)
-        target.mkdir(parents=True, exist_ok=True)
-        (target / "result.json").unlink(missing_ok=True)
-        with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
-            draft = Path(scratch)
-            pq.write_table(self.timeline, draft / "timeline.parquet", compression="zstd")
-            pq.write_table(as_arrow(self.events), draft / "events.parquet")
-            (draft / "events.csv").write_text(as_csv(as_rows(self.events)), encoding="utf-8", newline="")
-            (draft / "sync.json").write_text(self.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            write_report(self, draft / "report.html")
-            self.journal.write(draft / "log.jsonl")
-            (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            names = ["timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl"]
-            for name in [*names, "result.json"]:
-                shutil.move(draft / name, target / name)
-        return target
 
 
 class Analyzer:

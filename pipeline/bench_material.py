@@ -17,6 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import NothingUsableError
+from data_schemas.session import StreamEntry
+from data_schemas.stream import Video
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.face.synthesis.events import FrameTruth, PlantedExpression, frame_truth, plan_events
 from modalities.face.synthesis.families import family
@@ -30,7 +32,9 @@ if TYPE_CHECKING:
     from pipeline.simulate.motion import FaceMotion
 
 RATE_PER_MINUTE = 5.0
-"""Planted expressions a minute."""
+"""Planted expressions a minute, besides the few micro-expressions that ride on macro-expressions."""
+RIDING = 0.25
+"""Probability that a macro-expression of at least 1.5 s carries a micro-expression."""
 COPY_S = 30.0
 """Length of one copy of a simulated face."""
 SHORTEST_S = 10.0
@@ -40,16 +44,7 @@ LEAST_FOUND = 0.5
 SIMULATED_FPS, SIMULATED_SIZE, FACE_WIDTH_PX = 30.0, (480, 360), 230
 FAMILY = "bench"
 MANNERS = ("quiet", "talking")
-BUSY = {
-    "au01": 0.5,
-    "au02": 0.5,
-    "au04": 0.4,
-    "au06": 0.4,
-    "au12_left": 0.5,
-    "au12_right": 0.5,
-    "au14": 0.4,
-    "au17": 0.5,
-}
+BUSY = dict.fromkeys(("au01", "au02", "au04", "au06", "au12_left", "au12_right", "au14", "au17", "au20"), 1.0)
 """Greatest intensity of the movements that go with a simulated person's speech."""
 
 Pictures = Callable[[], Iterator[Picture]]
@@ -77,7 +72,7 @@ class Copy:
 
 
 def simulated_copies(manner: str, minutes: float, seed: int) -> Iterator[Copy]:
-    """Rendered faces: an unplanted copy first, then planted ones of `minutes` in all.
+    """Rendered faces with planted expressions, `minutes` in all, each copy another face.
 
     Args:
         manner: "quiet": blinks and a slowly moving head; "talking": without a break, with nods and a busy face besides.
@@ -90,16 +85,16 @@ def simulated_copies(manner: str, minutes: float, seed: int) -> Iterator[Copy]:
     count = max(1, round(minutes * 60 / COPY_S))
     length = max(SHORTEST_S, minutes * 60 / count)
     times = np.arange(int(length * SIMULATED_FPS)) / SIMULATED_FPS
-    for at in range(-1, count):
-        number = 1 + seed * 10_000 + 2 * max(at, 0) + MANNERS.index(manner)
-        name = f"simulated {manner} {number}" + ("" if at >= 0 else " unplanted")
+    for at in range(count):
+        number = 1 + seed * 10_000 + 2 * at + MANNERS.index(manner)
         portrait = prepare_portrait(family(FAMILY).photograph, SIMULATED_SIZE, FACE_WIDTH_PX, number, number)
         puppet = Puppet(portrait)
         motion = _natural_motion(manner, number, times)
         points = np.stack([puppet.landmarks(motion, i) for i in range(len(times))]).astype(np.float32)
         path = FacePath(points, np.ones(len(times), bool))
         drawn = partial(puppet.frames, motion, number)
-        yield _copy(name, f"simulated {manner}", times, drawn, path, number, natural=at < 0)
+        material = f"simulated {manner}"
+        yield _copy(f"{material} {number}", material, times, drawn, path, number, natural=False)
 
 
 def _natural_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> FaceMotion:
@@ -118,12 +113,35 @@ def _natural_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> Fac
     motion = face_motion(script, draw_heart(script, 0.0, length), times_s)
     if manner == "quiet":
         return motion
-    busy = {au: size * np.maximum(0, SlowCurve.draw(rng, 2.0, 3)(times_s)) for au, size in BUSY.items()}
-    return replace(motion, aus=busy, pitch_deg=motion.pitch_deg + 3 * SlowCurve.draw(rng, 1.0)(times_s))
+    busy = {au: size * np.maximum(0, SlowCurve.draw(rng, 3.0, 3)(times_s)) for au, size in BUSY.items()}
+    nods = np.asarray(motion.pitch_deg) + 3 * SlowCurve.draw(rng, 1.0)(times_s)
+    return replace(motion, aus=busy, pitch_deg=nods)
+
+
+def open_video(path: Path) -> Video:
+    """A video that is long enough to be planted into.
+
+    Raises:
+        NothingUsableError: it is shorter than `SHORTEST_S`.
+        UnreadableFileError: it cannot be decoded.
+    """
+    from modalities.readers import open_stream
+
+    stream = cast(Video, open_stream(StreamEntry(name="face_rgb", kind="face_rgb", file=path.name), path.parent, "p01"))
+    times = stream.times_ns
+    length_s = float(times[-1] - times[0]) / NS_PER_S if len(times) else 0.0
+    if length_s < SHORTEST_S:
+        raise NothingUsableError(
+            "the video is too short to plant into",
+            file=path,
+            got=f"{length_s:.1f} s",
+            expected=f"at least {SHORTEST_S:g} s",
+        )
+    return stream
 
 
 def video_copies(path: Path, minutes: float, seed: int) -> Iterator[Copy]:
-    """One real video: an unplanted copy first, then planted ones of at least `minutes` in all.
+    """One real video: an unplanted copy first, then planted ones of about `minutes` in all.
 
     Args:
         path: Video file; its first face is planted into. Of a video longer than `minutes` that much is used.
@@ -134,18 +152,9 @@ def video_copies(path: Path, minutes: float, seed: int) -> Iterator[Copy]:
         NothingUsableError: the video is shorter than `SHORTEST_S`, or shows no face in half of its frames.
         UnreadableFileError: it cannot be decoded.
     """
-    from data_schemas.session import StreamEntry
-    from data_schemas.stream import Video
-    from modalities.readers import open_stream
-
-    stream = cast(Video, open_stream(StreamEntry(name="face_rgb", kind="face_rgb", file=path.name), path.parent, "p01"))
+    stream = open_video(path)
     times = (stream.times_ns - stream.times_ns[0]) / NS_PER_S
     times = times[times <= max(SHORTEST_S, minutes * 60)]
-    if len(times) < 2 or times[-1] < SHORTEST_S:
-        raise NothingUsableError(
-            "the video is too short to plant into", file=path, got=f"{times[-1] if len(times) else 0:.1f} s",
-            expected=f"at least {SHORTEST_S:g} s",
-        )  # fmt: skip
 
     def decoded() -> Iterator[Picture]:
         return (np.asarray(frame.image, np.uint8) for frame in islice(stream.frames(), len(times)))
@@ -169,7 +178,8 @@ def _copy(
     part = f"bench {material}".encode("ascii", "replace").decode("ascii")
     events: list[PlantedExpression] = []
     if not natural:
-        planned = plan_events(float(times_s[-1]), RATE_PER_MINUTE, generator(seed, f"{part} plan"), family_name=FAMILY)
+        chance = generator(seed, f"{part} plan")
+        planned = plan_events(float(times_s[-1]), RATE_PER_MINUTE, chance, family_name=FAMILY, riding=RIDING)
         events = visible(planned, path, times_s)
     nuisance = draw_nuisance(generator(seed, f"{part} nuisance"))
 

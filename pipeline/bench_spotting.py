@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError, NothingUsableError, TelltaleError
 from data_schemas.hook import Hook, silent
-from pipeline.bench_material import MANNERS, Copy, simulated_copies, video_copies
+from pipeline.bench_material import MANNERS, Copy, open_video, simulated_copies, video_copies
 from pipeline.bench_scores import Found, Outcome, Planted
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ class Bench:
 
     Attributes:
         outcomes: One per spotter and copy.
-        own_movement: By material, the face's own movement over 0.25 s: median over frames of the mean over regions of
-            the unplanted copy, percent of the inter-ocular distance.
+        own_movement: By material, the face's own movement over 0.25 s in its first copy, which for a video is the
+            unplanted one (`own_movement`).
         refused: Videos that could not be used, and why.
     """
 
@@ -51,6 +51,7 @@ def run_bench(
     *,
     minutes: float = 4.0,
     seed: int = 0,
+    simulated: bool = True,
     hook: Hook = silent,
 ) -> Bench:
     """Measure spotters.
@@ -60,7 +61,8 @@ def run_bench(
         videos: Folder of face videos, each used planted and unplanted.
         minutes: Planted length in all, shared evenly by the two simulated manners and the videos.
         seed: Of faces, plans and disturbances.
-        hook: Told of each copy under the step "bench".
+        simulated: Whether simulated faces take part.
+        hook: Told of each copy, by material.
 
     Raises:
         InvalidValueError: no spotter, an unknown one, or a length that is not positive.
@@ -73,24 +75,36 @@ def run_bench(
         raise InvalidValueError("the bench needs a spotter and a positive length", got=(list(spotters), minutes))
     loaded = [load_spotter(name) for name in spotters]
     files = [] if videos is None else list_videos(videos)
-    share = minutes / (len(MANNERS) + len(files))
-    sources: list[tuple[str, Iterator[Copy]]] = [(name, simulated_copies(name, share, seed)) for name in MANNERS]
-    sources += [(file.name, video_copies(file, share, seed)) for file in files]
+    refused: dict[str, str] = {}
+    usable = []
+    for file in files:
+        try:
+            open_video(file)
+            usable.append(file)
+        except TelltaleError as error:
+            refused[file.name] = str(error)
+    manners = MANNERS if simulated else ()
+    share = minutes / max(1, len(manners) + len(usable))
+    sources: list[tuple[str, Iterator[Copy]]] = [
+        (f"simulated {name}", simulated_copies(name, share, seed)) for name in manners
+    ]
+    sources += [(file.name, video_copies(file, share, seed)) for file in usable]
     outcomes: list[Outcome] = []
     own: dict[str, float] = {}
-    refused: dict[str, str] = {}
-    for done, (source, copies) in enumerate(sources):
+    for source, copies in sources:
+        done = 0
         try:
-            for copy in copies:
+            for done, copy in enumerate(copies, start=1):
+                hook(source, done - 1, None)
                 rows, looking_s = observe(copy)
-                if copy.natural:
+                if copy.material not in own:
                     own[copy.material] = own_movement(rows)
                 outcomes += ask(loaded, spotters, copy, rows, looking_s)
         except TelltaleError as error:
             refused[source] = str(error)
-        hook("bench", done + 1, len(sources))
-    if files and len(refused) >= len(files):
-        raise NothingUsableError("no video of the folder can be used", file=videos, got="; ".join(refused.values()))
+        hook(source, done, done)
+    if not outcomes or (files and len(refused) >= len(files)):
+        raise NothingUsableError("no video can be used", file=videos, got="; ".join(refused.values()))
     return Bench(tuple(outcomes), own, refused)
 
 

@@ -13,7 +13,7 @@ from data_schemas.intervals import Interval
 from data_schemas.time import NS_PER_S, to_s
 
 if TYPE_CHECKING:
-    from pipeline.analyzer import Result
+    from pipeline.outcome import Result
     from pipeline.simulate.truth import Truth
 
 IOU = 0.5

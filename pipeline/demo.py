@@ -11,7 +11,7 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
 
 if TYPE_CHECKING:
-    from pipeline.analyzer import Result
+    from pipeline.outcome import Result
     from pipeline.simulate.truth import Truth
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +15,7 @@ from data_schemas.hook import Hook, silent
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Audio, Video
 from pipeline.manifest import MANIFEST_NAME
+from pipeline.manifest_text import Guess, render
 
 if TYPE_CHECKING:
     from modalities.readers import FileInfo, TrackInfo
@@ -24,14 +24,6 @@ if TYPE_CHECKING:
 _UNITS = {"ecg": "mV", "eda": "uS", "temperature": "degC"}
 LONGEST_SESSION = dt.timedelta(days=1)
 """Header times further apart than this are times of copying or converting, not of recording."""
-
-
-@dataclass
-class Guess:
-    """One stream as `init` proposes it, with what the user should know about the guess."""
-
-    values: dict[str, Any]
-    remarks: list[str] = field(default_factory=list)
 
 
 def write_manifest(
@@ -53,7 +45,6 @@ def write_manifest(
         NothingUsableError: no readable recording below the folder.
     """
     from modalities.readers import discover
-    from pipeline.manifest_text import render
 
     if not root.is_dir():
         raise MissingFileError("no such folder", file=root)

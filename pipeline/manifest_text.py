@@ -6,12 +6,10 @@ import datetime as dt
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import Any
 
 from data_schemas.errors import TelltaleError
-
-if TYPE_CHECKING:
-    from pipeline.inspect import Guess
 
 _HEAD = """\
 # The session manifest of Telltale. Written by `telltale init`, which can only guess: read it through and correct it.
@@ -54,6 +52,14 @@ _CUES = """
 
 # [labels]                 # known labels of the session, any keys
 """
+
+
+@dataclass
+class Guess:
+    """One stream as `init` proposes it, with what the user should know about the guess."""
+
+    values: dict[str, Any]
+    remarks: list[str] = field(default_factory=list)
 
 
 def render(

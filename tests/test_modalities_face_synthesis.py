@@ -20,8 +20,8 @@ from modalities.face.synthesis.mesh import FaceMesh, find_mesh
 from modalities.face.synthesis.nuisance import Nuisance, disturb, draw_nuisance, recompress
 from modalities.face.synthesis.planting import Movement, animate, displace, forward_field, plant, visible
 from modalities.face.synthesis.profiles import PROFILES, course
-from pipeline.simulate.face import render_face
-from pipeline.simulate.face_portrait import load_photograph
+from pipeline.simulate.face import Puppet, render_face
+from pipeline.simulate.face_portrait import load_photograph, prepare_portrait
 from pipeline.simulate.motion import FaceMotion
 
 
@@ -239,8 +239,21 @@ def test_following_finds_the_face_where_it_is() -> None:
     )
 
 
+def test_the_renderer_knows_where_its_landmarks_are() -> None:
+    puppet = Puppet(prepare_portrait("astronaut", (480, 360), 220, 0, identity=3))
+    curves = {"yaw_deg": 5.0, "roll_deg": -3.0, "mouth_open": 0.6}
+    motion = FaceMotion(
+        times_s=np.zeros(1), aus={"au12_left": np.ones(1)}, **{name: np.array([v]) for name, v in curves.items()}
+    )
+    picture = np.clip(puppet.draw(motion, 0), 0, 255).astype(np.uint8)
+    marks = [61, 291, 133, 362, 1, 152, 17, 0, 70, 300]
+    apart = np.linalg.norm(puppet.landmarks(motion, 0) - find_mesh(picture).points, axis=1)[marks]
+    assert apart.max() < 0.1 * puppet.portrait.mesh.iod
+    assert np.median(apart) < 0.04 * puppet.portrait.mesh.iod
+
+
 def test_identities_differ_and_stay_faces() -> None:
-    picture, mesh = photograph()
+    picture, _ = photograph()
     assert reshape_face(picture, 0) is picture
     shapes = []
     for identity in (1, 2, 3):

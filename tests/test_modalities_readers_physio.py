@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import wfdb
 
-from data_schemas.errors import ManifestError, MissingTrackError, UnreadableFileError
+from data_schemas.errors import ManifestError, MissingTrackError, TelltaleError, UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Marks, Signal
 from data_schemas.time import Regular
@@ -38,11 +38,13 @@ def write_edf(
     rows = [(label, unit, rate, data.astype("<i2")) for label, unit, rate, data in channels]
     notes = []
     for at in range(records):
-        text = f"+{at}\x14\x14\x00" + "".join(f"+{t}\x14{word}\x14\x00" for t, word in texts or [] if int(t) == at)
+        text = f"+{at}\x14\x14\x00"
+        text += "".join(f"+{t}\x14{word}\x14\x00" for t, word in texts or [] if int(t) == at)
         notes.append(text.encode().ljust(120, b"\x00"))
     fields: list[tuple[int, list[str]]] = [
         (16, [row[0] for row in rows] + ["EDF Annotations"]), (80, [""] * (len(rows) + 1)),
-        (8, [row[1] for row in rows] + [""]), (8, ["-3276.8"] * len(rows) + ["-1"]), (8, ["3276.7"] * len(rows) + ["1"]),
+        (8, [row[1] for row in rows] + [""]), (8, ["-3276.8"] * len(rows) + ["-1"]),
+        (8, ["3276.7"] * len(rows) + ["1"]),
         (8, ["-32768"] * (len(rows) + 1)), (8, ["32767"] * (len(rows) + 1)), (80, [""] * (len(rows) + 1)),
         (8, [str(row[2]) for row in rows] + ["60"]), (32, [""] * (len(rows) + 1)),
     ]  # fmt: skip
@@ -58,7 +60,7 @@ def write_edf(
 def edf_session(path: Path) -> tuple[np.ndarray, np.ndarray]:
     rng = np.random.default_rng(0)
     ecg, eda = rng.integers(-20000, 20000, 5 * 250), rng.integers(0, 3000, 5 * 4)
-    write_edf(path, [("ECG II", "uV", 250, ecg), ("GSR", "uS", 4, eda)], [(1.5, "start"), (3.25, "stop")])
+    write_edf(path, [("ECG II", "uV", 250, ecg), ("GSR", "uS", 4, eda)], [(1.5, "start"), (3.25, "Prüfung")])
     return ecg, eda
 
 
@@ -71,7 +73,7 @@ def test_edf_keeps_each_channel_at_its_own_rate(tmp_path: Path) -> None:
     assert heart.info.wall_start == datetime(2021, 2, 2, 10, 20, 30, tzinfo=UTC)
     marks = opened(tmp_path, "markers", "r.edf", track="annotations")
     assert isinstance(marks, Marks)
-    assert [(row.onset_ns, row.label) for row in marks.rows] == [(1_500_000_000, "start"), (3_250_000_000, "stop")]
+    assert [(row.onset_ns, row.label) for row in marks.rows] == [(1_500_000_000, "start"), (3_250_000_000, "Prüfung")]
     kinds = {(track.track, track.kind, track.rate_hz) for track in probe(tmp_path / "r.edf").tracks}
     assert kinds == {(None, "ecg", 250.0), (None, "eda", 4.0), ("annotations", "markers", None)}
     with pytest.raises(ManifestError, match="one rate"):
@@ -104,7 +106,8 @@ def test_brainvision(tmp_path: Path) -> None:
         encoding="utf-8",
     )
     (tmp_path / "b.vmrk").write_text(
-        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=b.eeg\n[Marker Infos]\n"
+        "Brain Vision Data Exchange Marker File, Version 1.0\n[Common Infos]\nCodepage=UTF-8\nDataFile=b.eeg\n"
+        "[Marker Infos]\n"
         "Mk1=New Segment,,1,1,0,20210202102030000000\nMk2=Stimulus,S  1,101,1,0\n",
         encoding="utf-8",
     )
@@ -206,7 +209,8 @@ def test_bids_physio(tmp_path: Path) -> None:
 def write_opensignals(path: Path, device: str, counter: list[int]) -> None:
     fields = {
         "device": device, "column": ["nSeq", "I1", "A1", "A2", "A3"], "sensor": ["ECG", "EDA", "XYZ"],
-        "label": ["A1", "A2", "A3"], "resolution": [10, 10, 10], "sampling rate": 100, "date": "2020-3-1", "time": "9:05:7.250",
+        "label": ["A1", "A2", "A3"], "resolution": [10, 10, 10], "sampling rate": 100, "date": "2020-3-1",
+        "time": "9:05:7.250",
     }  # fmt: skip
     head = "# OpenSignals Text File Format\n# " + json.dumps({"aa:bb": fields}) + "\n# EndOfHeader\n"
     path.write_text(head + "".join(f"{n}\t{n % 2}\t{512 + n % 16}\t256\t600\t\n" for n in counter))
@@ -229,3 +233,20 @@ def test_opensignals_converts_what_its_header_explains(tmp_path: Path) -> None:
     (tmp_path / "head.txt").write_text("# OpenSignals Text File Format\n# {}\n")
     with pytest.raises(UnreadableFileError, match="header"):
         signal(tmp_path, "ecg", "head.txt")
+
+
+def test_damaged_edf_only_ever_raises_our_errors(tmp_path: Path) -> None:
+    edf_session(tmp_path / "whole.edf")
+    data = np.frombuffer((tmp_path / "whole.edf").read_bytes(), np.uint8)
+    rng = np.random.default_rng(5)
+    for attempt in range(40):
+        hurt = data.copy()
+        at = rng.integers(0, len(hurt) if attempt % 2 else 1024, 1 + attempt // 4)
+        hurt[at] = rng.integers(0, 256, len(at))
+        (tmp_path / "r.edf").write_bytes(hurt.tobytes())
+        for kind, track in (("ecg", None), ("markers", "annotations")):
+            try:
+                stream = opened(tmp_path, kind, "r.edf", track=track)
+            except TelltaleError:
+                continue
+            assert stream.axis.n >= 0

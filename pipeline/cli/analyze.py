@@ -11,7 +11,7 @@ import typer
 from pipeline.cli.terminal import progress, say, show_object, show_table
 
 if TYPE_CHECKING:
-    from pipeline.analyzer import Result
+    from pipeline.outcome import Result
 
 
 def register(app: typer.Typer) -> None:

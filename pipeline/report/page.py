@@ -9,31 +9,38 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Any
 
+from data_schemas.event import Event
+from data_schemas.result import ResultRecord, SyncReport
+
 if TYPE_CHECKING:
-    from pipeline.analyzer import Result
+    import pyarrow as pa
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
-def write_report(result: Result, path: Path) -> None:
+def write_report(
+    record: ResultRecord, timeline: pa.Table, events: Sequence[Event], sync: SyncReport, path: Path
+) -> None:
     """Write the page of a result.
 
     Args:
-        result: What `Analyzer.run` returned.
+        record: Summary, problems, provenance.
+        timeline: The table of `timeline.parquet`.
+        events: All events.
+        sync: Clock report.
         path: HTML file to write; about 5 MB, most of it the drawing library.
     """
     from plotly.offline import get_plotlyjs
 
     from pipeline.report.lanes import draw_lanes
 
-    record = result.record
     figures = []
     for number, person in enumerate(record.people):
-        spec = draw_lanes(result.timeline, result.events, person).to_json()
+        spec = draw_lanes(timeline, events, person).to_json()
         title = f"<h2>{escape(person)}</h2>" if len(record.people) > 1 else ""
         figures.append(f'{title}<div class="lanes" id="lanes{number}" role="img" aria-label="Timeline lanes"></div>')
         figures.append(f"<script>draw('lanes{number}', {_inline(spec or '{}')});</script>")
-    worst = {one.verdict for one in result.sync.streams}
+    worst = {one.verdict for one in sync.streams}
     verdict = next((word for word in ("fail", "warn", "pass") if word in worst), "pass")
     loud = [problem for problem in record.problems if problem.severity != "note"]
     quiet = [problem for problem in record.problems if problem.severity == "note"]
@@ -49,7 +56,7 @@ def write_report(result: Result, path: Path) -> None:
         notes=_problems(quiet) or "<p>None.</p>",
         figures="\n".join(figures),
         channels=_table([_channel_row(one.model_dump()) for one in record.channels]),
-        sync=_table([_sync_row(one.model_dump()) for one in result.sync.streams]),
+        sync=_table([_sync_row(one.model_dump()) for one in sync.streams]),
         provenance=_table([_step_row(one.model_dump(mode="json")) for one in record.provenance]),
         plotly=get_plotlyjs(),
     )
