@@ -1,4 +1,4 @@
-"""Video files and sequences of pictures: exact times, bit-exact pictures, rotation, regions, chapters, broken files."""
+"""Video files: exact times, bit-exact pictures, rotation, regions, tracks, chapters, sound tracks, broken files."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
-import cv2
 import numpy as np
 import pytest
 
@@ -368,42 +367,6 @@ def test_chaptered_sound_stays_with_its_pictures(tmp_path: Path) -> None:
     at = begins * 8_000 // 1_000_000_000
     assert np.array_equal(audio.source(at, 800), second[:800].astype(np.float32) / 32768)
     assert np.array_equal(audio.source(at - 100, 100), first[at - 100 : at].astype(np.float32) / 32768)
-
-
-# Sequences of pictures ------------------------------------------------------------------------------------------------
-
-
-def write_pictures(folder: Path, frames: list[np.ndarray], numbers: list[int], suffix: str = ".png") -> None:
-    folder.mkdir(exist_ok=True)
-    for picture, number in zip(frames, numbers, strict=True):
-        ok, data = cv2.imencode(suffix, picture if picture.ndim == 2 else picture[:, :, ::-1])
-        assert ok
-        (folder / f"img_{number:04d}{suffix}").write_bytes(data.tobytes())
-
-
-@pytest.mark.parametrize("suffix", [".png", ".tif"])
-def test_depth_pictures_are_bit_exact(tmp_path: Path, suffix: str) -> None:
-    frames = depth_frames(4)
-    write_pictures(tmp_path / "depth", frames, [1, 2, 4, 5], suffix)
-    stream = video(tmp_path, kind="face_depth", file="depth", rate_hz=25, depth_scale_m=0.001)
-    assert all(np.array_equal(frame.image, truth) for frame, truth in zip(stream.frames(), frames, strict=True))
-    assert stream.axis.times_ns.tolist() == [0, 40_000_000, 120_000_000, 160_000_000]
-    assert any("1 numbers are missing" in note for note in stream.info.notes)
-
-
-def test_pictures_need_times(tmp_path: Path) -> None:
-    write_pictures(tmp_path / "seq", gradient(3), [8, 9, 10])
-    with pytest.raises(ManifestError, match=r"timestamps\.csv.*rate_hz"):
-        video(tmp_path, file="seq")
-    (tmp_path / "seq" / "timestamps.csv").write_text("frame,time_ms\n8,100\n9,133.5\n10,180\n", encoding="utf-8")
-    stream = video(tmp_path, file="seq")
-    assert stream.axis.times_ns.tolist() == [100_000_000, 133_500_000, 180_000_000]
-    assert np.array_equal(next(stream.frames()).image, gradient(3)[0])
-    info = probe(tmp_path / "seq")
-    assert info.format == "images" and info.tracks[0].n == 3
-    (tmp_path / "seq" / "timestamps.csv").write_text("frame,time_ms\n8,100\n9,133.5\n", encoding="utf-8")
-    with pytest.raises(UnreadableFileError, match="3 pictures, 2 time stamps"):
-        video(tmp_path, file="seq")
 
 
 def test_random_damage_never_escapes_as_another_error(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def _candidates(folder: Path, top: bool = True) -> Iterator[Path]:
     entries = sorted(folder.iterdir(), key=lambda path: (path.name.lower(), path.name))
     shown = [path for path in entries if not path.name.startswith((".", "~$"))]
     pictures = numbered_pictures(folder)
-    if pictures and not top:
+    if pictures:
         yield folder
     headers = {path.stem.lower() + path.suffix.lower() for path in shown}
     stamps = {"timestamps.csv", "timestamps.txt", "timestamps.tsv"} if pictures else set()

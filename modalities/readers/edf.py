@@ -142,7 +142,8 @@ def _open(path: Path, names: Sequence[str] | None) -> Any:
     with path.open("rb") as handle:
         binary = handle.read(1) == b"\xff"
     read = mne.io.read_raw_bdf if binary else mne.io.read_raw_edf
-    choice: dict[str, Any] = {} if names is None else {"include": list(names)}
+    # As UTF-8 a single wrong byte in the annotations would stop MNE; `marks_of` makes UTF-8 of them where it can.
+    choice: dict[str, Any] = {"encoding": "latin1", **({} if names is None else {"include": list(names)})}
     if path.suffix.lower() == (".bdf" if binary else ".edf"):
         return read(path, preload=False, stim_channel=None, verbose="WARNING", **choice)
     # MNE insists on its suffixes, but not for what is in memory.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import configparser
 import logging
 import struct
 import warnings
@@ -29,6 +30,7 @@ LIBRARY_ERRORS: tuple[type[Exception], ...] = (
     BufferError,
     struct.error,
     zlib.error,
+    configparser.Error,
 )
 """Parsers of binary files fail in all of these ways when the bytes are not what they expect."""
 

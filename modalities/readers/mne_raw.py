@@ -50,10 +50,18 @@ def signal_of(
 def marks_of(raw: Any, info: StreamInfo) -> Marks:
     """The annotations of an MNE recording; onsets count from the first sample."""
     rows = [
-        Mark(to_ns(float(one["onset"])), max(0, to_ns(float(one["duration"]))), str(one["description"]))
+        Mark(to_ns(float(one["onset"])), max(0, to_ns(float(one["duration"]))), _as_utf8(str(one["description"])))
         for one in raw.annotations
     ]
     return Marks.of(replace(info, wall_start=raw.info["meas_date"], origin=ANNOTATIONS), rows)
+
+
+def _as_utf8(text: str) -> str:
+    """Text that was read as Latin-1 but written as UTF-8, as it was meant."""
+    try:
+        return text.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return text
 
 
 def annotation_track(raw: Any) -> list[TrackInfo]:

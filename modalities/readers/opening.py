@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from typing import TypeVar
 
 from data_schemas.errors import ManifestError, MissingFileError, TelltaleError
 from data_schemas.session import StreamEntry
@@ -14,6 +15,8 @@ from modalities.readers.labels import canonical_unit, to_field_unit
 from modalities.readers.registry import load_reader
 from modalities.readers.selection import unfit
 from modalities.readers.sniff import format_of, resolve
+
+_Sampled = TypeVar("_Sampled", Signal, Audio)
 
 
 def open_entry(entry: StreamEntry, root: Path, person: str | None) -> AnyStream:
@@ -66,7 +69,18 @@ def _open_one(entry: StreamEntry, path: Path, person: str | None) -> AnyStream:
         wanted = Audio
     if not isinstance(stream, wanted):
         raise unfit(entry, path, f"the file gives {type(stream).__name__.lower()}", ["that of such a stream"])
-    return _in_field_units(entry, stream, path) if isinstance(stream, Signal) else stream
+    if isinstance(stream, Audio):
+        return _with_rate_checked(entry, stream)
+    return _in_field_units(entry, _with_rate_checked(entry, stream), path) if isinstance(stream, Signal) else stream
+
+
+def _with_rate_checked(entry: StreamEntry, stream: _Sampled) -> _Sampled:
+    """The stream, with a note where the manifest states another rate than the file."""
+    rate = stream.axis.rate_hz
+    if entry.rate_hz is None or not stream.axis.n or abs(rate / entry.rate_hz - 1) <= 0.01:
+        return stream
+    note = f"rate_hz = {entry.rate_hz:g} of the manifest was not used: the file itself gives {rate:.4g} Hz"
+    return replace(stream, info=replace(stream.info, notes=(*stream.info.notes, note)))
 
 
 def _in_field_units(entry: StreamEntry, stream: Signal, path: Path) -> Signal:

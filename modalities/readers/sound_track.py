@@ -162,8 +162,9 @@ class TrackSamples:
             piece = next(self._frames, None)
             if piece is None:
                 break
-            pieces.append(piece)
             reached = piece[0] + len(piece[1])
+            if reached > first:
+                pieces.append(piece)
         pieces = [(at, piece) for at, piece in pieces if at + len(piece) > first]
         if not pieces:
             self._kept, self._kept_at = np.zeros((0, self.layout.channels), np.float32), max(reached, self._kept_at)

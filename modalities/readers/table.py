@@ -190,7 +190,7 @@ def _last_number(path: Path, form: TableForm, timed: int) -> float | None:
 
 def _timed(track: TrackInfo, form: TableForm, timed: int | None) -> TrackInfo:
     if timed is None:
-        return replace(track, detail=f"{track.detail}; no time column: rate_hz is needed")
+        return replace(track, detail=f"{track.detail}, no time column")
     name = form.names[timed]
     length = f", {to_s(round((track.duration_s or 0) * 1e9)):.1f} s" if track.duration_s else ""
     return replace(track, time_column=name, detail=f"{track.detail}, times in '{name}'{length}")

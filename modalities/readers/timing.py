@@ -102,6 +102,10 @@ def _regular(times_ns: Int64Array, step_ns: float) -> Regular | None:
     off = float(np.abs(since - start - period * index).max())
     if period < 1 or (off > 2 and (period < 2 * step_ns or off > 0.75 * step_ns)):
         return None
+    for plain in (NS_PER_S / max(1e-3, round(NS_PER_S / period, 3)), float(round(period))):
+        # A rate or period in round numbers that explains the times as well is the one that was meant.
+        if np.abs(since - plain * index).max() <= 1.05 * off + 2:
+            return Regular(int(times_ns[0]), plain, n)
     return Regular(int(times_ns[0]) + round(start), period, n)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,11 +77,9 @@ class DecodedFrames:
             raise UnreadableFileError("no frame of the video can be decoded", file=self.path)
 
     def last_decodable(self) -> int:
-        """Index of the last frame that decodes, -1 for none; decodes only from the last whole picture on."""
-        last = -1
-        for at, _ in self._matched(seek_to=int(self.pts[-1])):
-            last = max(last, at)
-        return last
+        """Index of the last frame that decodes, -1 for none; begins at the last whole picture if that is possible."""
+        last = max((at for at, _ in self._matched(seek_to=int(self.pts[-1]))), default=-1)
+        return last if last >= 0 else max((at for at, _ in self._matched()), default=-1)
 
     def _matched(self, seek_to: int | None = None) -> Iterator[tuple[int, VideoFrame]]:
         for count, frame in enumerate(decode_frames(self.path, self.track, seek_to)):
@@ -144,20 +143,27 @@ def look_at(path: Path, track: int) -> Look:
 def index_video(path: Path, track: int) -> FrameIndex:
     """The frames of a track that really can be read; a file that was cut off gives those before the cut.
 
+    Remembered for as long as the file does not change, as pictures and sound of a file are opened one by one.
+
     Raises:
         UnreadableFileError: there is none.
     """
+    state = path.stat()
+    return _index_video(path, track, state.st_size, state.st_mtime_ns)
+
+
+@lru_cache(maxsize=32)
+def _index_video(path: Path, track: int, size: int, changed_ns: int) -> FrameIndex:
     index, cut = index_frames(path, track)
-    if cut and not index.counted:
-        frames = DecodedFrames(path, track, index.pts, False, "gray", Framing())
-        last = frames.last_decodable()
-        if last < 0:
-            last = max((at for at, _ in frames._matched()), default=-1)
-        if last < 0:
-            raise UnreadableFileError("no frame of the video can be decoded", file=path)
-        index = index.without_tail(last + 1, "the last frames cannot be decoded and were left out")
-        if not any("cut off" in note for note in index.notes):
-            index = replace(index, notes=(*index.notes, "the file is cut off: what lies before the cut was read"))
+    if not cut or index.counted:
+        return index
+    frames = DecodedFrames(path, track, index.pts, False, "gray", Framing())
+    last = frames.last_decodable()
+    if last < 0:
+        raise UnreadableFileError("no frame of the video can be decoded", file=path)
+    index = index.without_tail(last + 1, "the last frames cannot be decoded and were left out")
+    if not any("cut off" in note for note in index.notes):
+        index = replace(index, notes=(*index.notes, "the file is cut off: what lies before the cut was read"))
     return index
 
 

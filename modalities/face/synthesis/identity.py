@@ -23,7 +23,7 @@ SHAPES: dict[str, tuple[tuple[tuple[int, ...], tuple[int, ...]], float, float]] 
     "forehead": (((10, 151), (10, 151)), 0.0, 0.06),
 }
 """Parts of the face: landmarks (right, left), and the standard deviation of their shift outwards and upwards, in
-inter-ocular distances; close to those of adult faces (Farkas 1994: 5 to 8 % of the eyes' distance)."""
+inter-ocular distances: a few millimetres, the order of size by which adults differ (Farkas 1994)."""
 _REACH = 1.0
 _LIMIT = 1.6
 """Shifts are cut at this many standard deviations, so that no face folds."""
