@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 _UNITS = {"ecg": "mV", "eda": "uS", "temperature": "degC"}
 LONGEST_SESSION = dt.timedelta(days=1)
 """Header times further apart than this are times of copying or converting, not of recording."""
+FAR_S = 3600.0
+"""A file whose own times begin further from 0 than this counts from something else than its start."""
 
 
 def write_manifest(
@@ -54,7 +56,7 @@ def write_manifest(
     infos, broken = discover(root)
     guesses: list[Guess] = []
     clocks: dict[str, tuple[float, list[str]]] = {}
-    starts = {info.path: info.wall_start.replace(tzinfo=None) for info in infos if info.wall_start is not None}
+    starts = {info.path: start for info in infos if (start := _first_moment(info)) is not None}
     for done, info in enumerate(infos):
         hook("look at files", done, len(infos))
         clock = _unique(_slug(info.path.stem), clocks)
@@ -72,14 +74,34 @@ def write_manifest(
     return target, guesses, broken
 
 
+def _first_moment(info: FileInfo) -> dt.datetime | None:
+    """Wall-clock time of the file's first sample by its header, without time zone."""
+    if info.wall_start is None:
+        return None
+    return info.wall_start.replace(tzinfo=None) + dt.timedelta(seconds=_first_s(info))
+
+
+def _first_s(info: FileInfo) -> float:
+    """First sample on the file's own clock, seconds."""
+    return min((track.start_s for track in info.tracks), default=0.0)
+
+
 def _offset(info: FileInfo, starts: dict[Path, dt.datetime]) -> tuple[float, list[str]]:
-    """Where a file's zero lies if its header is right: seconds after the earliest header time, and remarks."""
+    """Session time of a file's zero, if its header is right, and remarks.
+
+    The earliest first sample of the folder becomes session time 0. A file without a usable header time begins at 0 too,
+    if its own times begin far from 0 (LSL seconds); else its zero is the session's.
+    """
+    first_s = _first_s(info)
+    near_s = 0.0 if abs(first_s) < FAR_S else -first_s
+    begins = "" if near_s == 0 else f"; its own times begin at {first_s:.0f} s"
     if info.path not in starts:
-        return 0.0, ["the file states no start time: its zero is taken as the session's zero"]
-    stated = f"start time in the header: {starts[info.path].isoformat(sep=' ')}"
+        return near_s, [f"the file states no start time: it is taken to begin with the session{begins}"]
+    stated = f"start time in the header: {starts[info.path].isoformat(sep=' ')}{begins}"
     if max(starts.values()) - min(starts.values()) > LONGEST_SESSION:
-        return 0.0, [f"{stated}; not used, because the headers of this folder lie more than a day apart"]
-    return (starts[info.path] - min(starts.values())).total_seconds(), [f"{stated}; headers can be wrong by seconds"]
+        return near_s, [f"{stated}; not used, because the headers of this folder lie more than a day apart"]
+    offset = (starts[info.path] - min(starts.values())).total_seconds() - first_s
+    return offset, [f"{stated}; headers can be wrong by seconds"]
 
 
 def _streams_of(info: FileInfo, root: Path, clock: str) -> list[Guess]:

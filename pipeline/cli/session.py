@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from data_schemas.errors import ManifestError
-from pipeline.cli.terminal import progress, say, show_table
+from pipeline.cli.terminal import progress, quoted, say, show_table
 
 _SCOPES = ("analyse", "share", "train")
 
@@ -47,7 +47,7 @@ def register(app: typer.Typer) -> None:
             say(f"not readable: {error}", "yellow")
         if not scopes:
             say("Consent is empty: fill in [consent] in the manifest before you analyse.", "yellow")
-        say(f"Read {path} through and correct it. Next: telltale check {folder}")
+        say(f"Read {path} through and correct it. Next: telltale check {quoted(folder)}")
         raise typer.Exit(1 if broken else 0)
 
     @app.command(help="Validate manifest, files, consent and clocks.\n\nExample: telltale check sessions/p01")
@@ -64,7 +64,8 @@ def register(app: typer.Typer) -> None:
         if errors:
             say(f"{errors} errors: analyze would refuse or leave channels out.", "red")
         else:
-            say(f"Nothing stands in the way. Next: telltale analyze {folder} -o results/{folder.name}")
+            out = Path("results") / folder.resolve().name
+            say(f"Nothing stands in the way. Next: telltale analyze {quoted(folder)} -o {quoted(out)}")
         raise typer.Exit(1 if errors else 0)
 
     @app.command(help="Versions, models, system libraries, and what is missing.\n\nExample: telltale doctor")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -36,6 +38,12 @@ def silence_native_libraries() -> None:
 def say(text: str, style: str = "") -> None:
     """One message to stderr."""
     messages.print(escape(text), style=style or None)
+
+
+def quoted(path: Path) -> str:
+    """A path as it can be pasted into a command line."""
+    text = str(path)
+    return f'"{text}"' if re.search(r"[\s'&;()]", text) else text
 
 
 def show_table(
