@@ -3,8 +3,8 @@
 Movement of the regions, in percent of the inter-ocular distance, is measured against its running median over 20 s
 (which every expression stands out of) and over 1.1 s (out of which only movements of at most 0.5 s stand, even where
 they ride on a longer one). Where the movement of one part of the face - brows, middle, mouth - passes a threshold
-that adapts to the liveliness of that part, an expression is walked down from its apex to onset and offset. Blinks,
-speech and head motion raise the threshold.
+that adapts to the liveliness of that part, an expression is walked down from its apex to onset and offset. Speech and
+head motion raise the threshold; blinks are bridged, so that one in the middle of an expression does not cut it.
 """
 
 from __future__ import annotations
@@ -42,8 +42,10 @@ TURN_DEG_S = 20.0
 """A head that turns at this speed doubles the threshold."""
 SPEECH_FACTOR = 2.5
 """The middle of the face moves along with speech; the mouth says nothing while it speaks."""
-BLINK_FACTOR, BLINK_MARGIN_S = 2.0, 0.05
-"""Blinks pull at the brows and cheeks."""
+BLINK_MARGIN_S = 0.05
+"""Blinks pull at the brows and cheeks for so much longer than the eye is seen to close."""
+STEP_SHARE = 0.5
+"""Share of a peak's height that a change of baseline may make of it."""
 SHORTEST_S, LONGEST_S = 0.06, 1.25 * MACRO_S
 SHOWN_SHARE, SHOWN_LEAST = 0.4, 0.08
 """An action unit takes part when it has this share of the strongest one's intensity, and at least this intensity."""
@@ -64,14 +66,30 @@ class _Run:
         rate_hz: Samples per second.
         values: Regions' x and y, four lids, mouth, (m, columns).
         excuse: Factor on the threshold of each of `_PARTS`, (m, 3).
-        near_speech: Where speech would lie within half a window of the fast baseline and bend it, bool (m, 1).
+        blinking: Where a blink hides what brows and cheeks do, bool (m,).
+        speaking: Where the mouth speaks, bool (m,).
+        near_speech: Where speech would lie within half a window of the fast baseline and bend it, bool (m,).
     """
 
     times_ns: Int64Array
     rate_hz: float
     values: FloatArray
     excuse: FloatArray
+    blinking: NDArray[np.bool_]
+    speaking: NDArray[np.bool_]
     near_speech: NDArray[np.bool_]
+
+    def steps_under(self, peak: Peak, step: FloatArray) -> bool:
+        """Whether a change of the baseline makes a good part of a peak: a step that is no movement.
+
+        Args:
+            peak: Found against the baseline that changes where `near_speech` does.
+            step: How far the two baselines lie apart, in units of the threshold, (m,).
+        """
+        first, last = np.searchsorted(self.times_ns, [peak.onset_ns, peak.offset_ns])
+        first = max(0, int(first) - 1)
+        changes = np.flatnonzero(np.diff(self.near_speech[first : int(last) + 2].astype(np.int8))) + first
+        return bool((step[changes] > STEP_SHARE * peak.height).any())
 
 
 class RegionalSpotter:
@@ -86,9 +104,11 @@ class RegionalSpotter:
         for rows in judged_runs(signals.times_ns, signals.judged, least_s=MICRO_S):
             run = _even_run(signals, rows)
             slow = run.values - rolling_median(run.values, run.rate_hz, SLOW_S)
-            fast = np.where(run.near_speech, slow, run.values - rolling_median(run.values, run.rate_hz, FAST_S))
+            by_median = run.values - rolling_median(run.values, run.rate_hz, FAST_S)
+            fast = np.where(run.near_speech[:, None], slow, by_median)
             by_slow = _excess(slow, run, LEAST_SLOW)
             by_fast = _excess(fast, run, LEAST_FAST)
+            step = _excess(slow - by_median, run, LEAST_FAST)[0]
             long = [
                 _describe(peak, slow, run)
                 for peak in find_expressions(run.times_ns, *by_slow)
@@ -97,7 +117,7 @@ class RegionalSpotter:
             short = [
                 _describe(peak, fast, run)
                 for peak in find_expressions(run.times_ns, *by_fast)
-                if SHORTEST_S <= peak.duration_s <= MICRO_S and peak.whole
+                if SHORTEST_S <= peak.duration_s <= MICRO_S and peak.whole and not run.steps_under(peak, step)
             ]
             found += long + [one for one in short if not any(_covers(other, one) for other in long)]
             most = np.maximum(by_slow[0], by_fast[0])
@@ -116,14 +136,25 @@ def _even_run(signals: FaceSignals, rows: NDArray[np.int64]) -> _Run:
     excuse = np.column_stack(list(_excuses(signals, rows).values()))
     spoken_ns = times[signals.speaking[rows]]
     window_ns = round(FAST_S / 2 * NS_PER_S)
-    near = np.searchsorted(spoken_ns, even + window_ns) > np.searchsorted(spoken_ns, even - window_ns)
+    frame_ns = round(NS_PER_S / rate)
+    margin_ns = round(BLINK_MARGIN_S * NS_PER_S)
+    blinking = np.zeros(len(even), bool)
+    for blink in signals.blinks:
+        blinking |= (even >= blink.onset_ns - margin_ns) & (even <= blink.offset_ns + margin_ns)
     return _Run(
         even,
         rate,
         smooth(resample(values, times, even), rate, 0.025),
         resample(excuse, times, even),
-        near[:, None],
+        blinking,
+        _any_within(spoken_ns, even, frame_ns),
+        _any_within(spoken_ns, even, window_ns),
     )
+
+
+def _any_within(moments_ns: Int64Array, times_ns: Int64Array, reach_ns: int) -> NDArray[np.bool_]:
+    """Which of the times have a moment nearer than `reach_ns`; both increasing."""
+    return np.searchsorted(moments_ns, times_ns + reach_ns) > np.searchsorted(moments_ns, times_ns - reach_ns)
 
 
 def _excuses(signals: FaceSignals, rows: NDArray[np.int64]) -> dict[str, FloatArray]:
@@ -131,15 +162,11 @@ def _excuses(signals: FaceSignals, rows: NDArray[np.int64]) -> dict[str, FloatAr
     times = signals.times_ns[rows]
     turning = np.linalg.norm(np.gradient(signals.angles[rows], to_s(times - times[0]), axis=0), axis=1)
     turning = smooth(turning[:, None], (len(rows) - 1) / to_s(int(times[-1] - times[0])), 0.1)[:, 0]
-    margin = round(BLINK_MARGIN_S * 1e9)
-    blinking = np.zeros(len(rows), bool)
-    for blink in signals.blinks:
-        blinking |= (times >= blink.onset_ns - margin) & (times <= blink.offset_ns + margin)
     speaking = signals.speaking[rows]
     common = 1 + turning / TURN_DEG_S
     return {
-        "upper": common * np.where(blinking, BLINK_FACTOR, 1.0),
-        "middle": common * np.where(speaking, SPEECH_FACTOR, 1.0) * np.where(blinking, BLINK_FACTOR, 1.0),
+        "upper": common,
+        "middle": common * np.where(speaking, SPEECH_FACTOR, 1.0),
         "mouth": common * np.where(speaking, 100.0, 1.0),
     }
 
@@ -148,12 +175,20 @@ def _excess(band: FloatArray, run: _Run, least: float) -> tuple[FloatArray, Floa
     """Movement in units of the threshold, and what is usual of it, each (n,): the greatest over the parts."""
     size = np.linalg.norm(band[:, : 2 * len(NAMES)].reshape(len(band), -1, 2), axis=2)
     parts = np.column_stack([np.sort(size[:, part], axis=1)[:, -STRONGEST:].mean(axis=1) for part in _PARTS.values()])
-    usual = rolling_percentile(parts, run.rate_hz, SLOW_S, USUAL_PERCENT)
+    usual = rolling_percentile(_bridge(parts, run.speaking), run.rate_hz, SLOW_S, USUAL_PERCENT)
     threshold = np.maximum(least, LIVELY * usual) * run.excuse
-    ratio = parts / threshold
+    ratio = _bridge(parts / threshold, run.blinking)
     strongest = np.argmax(ratio, axis=1)
     at = np.arange(len(ratio))
     return ratio[at, strongest], usual[at, strongest] / threshold[at, strongest]
+
+
+def _bridge(values: FloatArray, hidden: NDArray[np.bool_]) -> FloatArray:
+    """The values with straight lines over the hidden stretches, (n, c); unchanged where all or nothing is hidden."""
+    if hidden.all() or not hidden.any():
+        return values
+    at, seen = np.arange(len(values)), np.flatnonzero(~hidden)
+    return np.column_stack([np.interp(at, seen, column[seen]) for column in values.T])
 
 
 def _describe(peak: Peak, band: FloatArray, run: _Run) -> Expression:
