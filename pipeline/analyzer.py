@@ -154,6 +154,9 @@ def _summary(person: str, one: ChannelGrid, encoding: Encoding | None, events: S
     words = [str(word) for word in one.reason if word]
     kinds = [event.kind for event in events if event.channel == one.channel]
     quality: Mapping[str, Any] = encoding.quality if encoding is not None else {}
+    names = [feature.name for feature in one.features]
+    if one.channel == "fused" and len(one.reason):
+        quality = {"cannot_say": round(float((one.values[:, names.index("cannot_say")] > 0.5).mean()), 4)}
     return ChannelSummary(
         person=person,
         channel=one.channel,

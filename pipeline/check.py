@@ -13,6 +13,7 @@ from data_schemas.hook import Hook, silent
 from data_schemas.recording import Recording
 from data_schemas.result import SyncReport
 from data_schemas.session import Manifest
+from data_schemas.stream import Marks
 from data_schemas.time import to_s
 from pipeline import steps
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
@@ -88,6 +89,9 @@ def _purpose(manifest: Manifest) -> Iterator[Finding]:
 def _streams(recording: Recording) -> Iterator[Finding]:
     for name, stream in recording.streams.items():
         extent = stream.support.extent
+        if isinstance(stream, Marks):
+            yield Finding("ok", name, f"{stream.info.kind}: {len(stream.rows)} events")
+            continue
         if extent is None:
             yield Finding("error", name, "the stream is empty: no sample in it")
             continue
@@ -100,11 +104,8 @@ def _streams(recording: Recording) -> Iterator[Finding]:
 
 
 def _clocks(report: SyncReport) -> Iterator[Finding]:
-    seen = set()
-    for one in report.streams:
-        if one.clock in seen:
-            continue
-        seen.add(one.clock)
+    widest = {one.clock: one for one in sorted(report.streams, key=lambda one: one.coverage)}
+    for one in widest.values():
         severity: Literal["error", "warning", "ok"] = (
             "ok" if one.verdict == "pass" else "error" if one.verdict == "fail" else "warning"
         )
@@ -122,6 +123,8 @@ def _channels(manifest: Manifest) -> Iterator[Finding]:
         "body": ("body_video",),
         "physiology": ("ecg", "eda", "ppg", "respiration", "temperature"),
     }
+    if not kinds & {kind for inputs in channels.values() for kind in inputs}:
+        yield Finding("error", MANIFEST_NAME, "no stream of any channel is listed: correct the kinds of the streams")
     for channel, inputs in channels.items():
         if not kinds & set(inputs):
             yield Finding("ok", channel, f"no stream of kind {' / '.join(inputs)}: its cells will be null (no_stream)")

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from data_schemas.emotion import EMOTIONS
 from data_schemas.event import Event
 from data_schemas.intervals import Interval
 from data_schemas.time import NS_PER_S, to_s
@@ -85,7 +87,7 @@ def match_all(truth: Truth, result: Result) -> dict[str, Matched]:
     """All kinds of planted events against what was found of the same kind.
 
     Expressions and hand-to-face by IoU >= 0.5, blinks and R peaks by their apex, SCRs by onset within 1 s,
-    speech turns by IoU >= 0.5.
+    speech turns and pauses by IoU >= 0.5, incongruences by IoU >= 0.3.
     """
     rules: dict[str, Callable[[Event, Event], float]] = {
         "macro": by_overlap(),
@@ -94,7 +96,9 @@ def match_all(truth: Truth, result: Result) -> dict[str, Matched]:
         "r_peak": by_distance(0.05, apex),
         "scr": by_distance(1.0, lambda event: event.onset_ns),
         "speech_turn": by_overlap(),
+        "pause": by_overlap(),
         "hand_to_face": by_overlap(0.3),
+        "incongruence": by_overlap(0.3),
     }
     return {
         kind: match(truth.of_kind(kind), [event for event in result.events if event.kind == kind], rule)
@@ -103,9 +107,17 @@ def match_all(truth: Truth, result: Result) -> dict[str, Matched]:
 
 
 def compare(truth: Truth, result: Result) -> list[dict[str, Any]]:
-    """One row per measure: what was planted, what was found, and how far apart they are."""
+    """One row per measure: what was planted, what was found, and how far apart they are, the bad rows too."""
     rows = [_event_row(kind, matched) for kind, matched in match_all(truth, result).items()]
-    return [*rows, _rate_row(truth, result), _pitch_row(truth, result), *clock_rows(truth, result)]
+    rows += [_rate_row(truth, result), _pitch_row(truth, result), *clock_rows(truth, result)]
+    return [*rows, *_fused_rows(truth, result)]
+
+
+def _row(
+    measure: str, planted: Any, found: Any, extra: int | None = None, error: float | None = None, of: str = ""
+) -> dict[str, Any]:
+    shown = None if error is None or error != error else round(error, 4)
+    return {"measure": measure, "planted": planted, "found": found, "extra": extra, "error": shown, "error_of": of}
 
 
 def expression_rows(truth: Truth, result: Result) -> list[dict[str, Any]]:
@@ -128,32 +140,24 @@ def _span(side: str, event: Event | None) -> dict[str, Any]:
     if event is None:
         return {f"{side}_s": "", f"{side}_label": ""}
     span = f"{to_s(event.onset_ns):.2f} to {to_s(event.offset_ns):.2f}, apex {to_s(apex(event)):.2f}"
-    return {f"{side}_s": span, f"{side}_label": event.label}
+    return {f"{side}_s": span, f"{side}_label": re.sub(r"AU0(\d)", r"AU\1", event.label)}
 
 
 def _event_row(kind: str, matched: Matched) -> dict[str, Any]:
     errors = [abs(to_s(apex(matched.planted[i]) - apex(matched.found[j]))) for i, j in matched.pairs]
     extra = len(matched.found) - len(matched.pairs)
-    return {
-        "measure": f"{kind} events",
-        "planted": str(len(matched.planted)),
-        "found": f"{len(matched.pairs)} of them, {extra} more",
-        "difference": f"apex off by {np.median(errors):.3f} s (median)" if errors else "",
-    }
+    middle = float(np.median(errors)) if errors else None
+    return _row(f"{kind} events", len(matched.planted), len(matched.pairs), extra, middle, "apex, median [s]")
 
 
 def _rate_row(truth: Truth, result: Result) -> dict[str, Any]:
     planted = truth.tracks["heart_rate_bpm"]
     values, valid = _at(result, truth, "physiology.heart_rate_bpm")
     if not valid.any():
-        return {"measure": "heart rate [bpm]", "planted": f"{planted.mean():.1f}", "found": "null", "difference": ""}
-    error = np.median(np.abs(values[valid] - planted[valid]))
-    return {
-        "measure": "heart rate [bpm]",
-        "planted": f"{planted[valid].mean():.1f}",
-        "found": f"{values[valid].mean():.1f}",
-        "difference": f"{error:.2f} bpm (median)",
-    }
+        return _row("heart rate [bpm]", round(float(planted.mean()), 1), None)
+    error = float(np.median(np.abs(values[valid] - planted[valid])))
+    there, here = (round(float(track[valid].mean()), 1) for track in (planted, values))
+    return _row("heart rate [bpm]", there, here, error=error, of="median [bpm]")
 
 
 def pitch_error(truth: Truth, result: Result) -> float:
@@ -169,18 +173,32 @@ def _pitch_row(truth: Truth, result: Result) -> dict[str, Any]:
     values, valid = _at(result, truth, "voice.pitch_hz")
     both = valid & truth.tracks["voiced"].astype(bool)
     if not both.any():
-        return {
-            "measure": "pitch [Hz]",
-            "planted": f"{truth.figures['median_f0_hz']}",
-            "found": "null",
-            "difference": "",
-        }
-    return {
-        "measure": "pitch [Hz]",
-        "planted": f"{np.median(planted[both]):.1f}",
-        "found": f"{np.median(values[both]):.1f}",
-        "difference": f"{100 * pitch_error(truth, result):.2f} % (median)",
-    }
+        return _row("pitch [Hz]", truth.figures["median_f0_hz"], None)
+    there, here = (round(float(np.median(track[both])), 1) for track in (planted, values))
+    return _row("pitch [Hz]", there, here, error=100 * pitch_error(truth, result), of="median [%]")
+
+
+def _fused_rows(truth: Truth, result: Result) -> list[dict[str, Any]]:
+    """The fused statements against the planted course: shares of time, and how often the likeliest emotion is right."""
+    rows = []
+    for side in ("felt", "shown"):
+        columns = [_at(result, truth, f"fused.{side}_{emotion}") for emotion in EMOTIONS]
+        valid = np.all([ok for _, ok in columns], axis=0)
+        likeliest = np.array(EMOTIONS)[np.argmax([values for values, _ in columns], axis=0)]
+        planted = truth.tracks[side]
+        if not valid.any():
+            continue
+        shares = [round(float((track[valid] != "neutral").mean()), 3) for track in (planted, likeliest)]
+        wrong = float((planted[valid] != likeliest[valid]).mean())
+        rows.append(_row(f"{side}: share not neutral", shares[0], shares[1], error=wrong, of="share of time wrong"))
+    values, valid = _at(result, truth, "fused.concealed")
+    planted = truth.tracks["concealed"].astype(bool)
+    if valid.any():
+        hidden, open_ = (values[valid & (planted == state)] for state in (True, False))
+        means = [round(float(part.mean()), 3) if len(part) else None for part in (hidden, open_)]
+        rows.append({**_row("concealed: mean probability", None, None), "planted": f"{means[0]} where concealed",
+                     "found": f"{means[1]} elsewhere"})  # fmt: skip
+    return rows
 
 
 def clock_errors_ms(truth: Truth, result: Result) -> dict[str, float]:
@@ -208,14 +226,8 @@ def clock_rows(truth: Truth, result: Result) -> list[dict[str, Any]]:
         time_map = result.session.streams[one.stream].time_map
         zero = np.zeros(1, np.int64)
         found = to_s(int(time_map(zero)[0])) if time_map is not None else 0.0
-        rows.append(
-            {
-                "measure": f"clock of {name} [s]",
-                "planted": f"{truth.clocks[name]['offset_s']:+.4f}",
-                "found": f"{found:+.4f} ({one.method})",
-                "difference": f"{error:.2f} ms at most",
-            }
-        )
+        planted = round(truth.clocks[name]["offset_s"], 4)
+        rows.append(_row(f"clock of {name} [s]", planted, round(found, 4), error=error, of="at most [ms]"))
     return rows
 
 

@@ -54,10 +54,9 @@ def _place(place: Sequence[int | str]) -> str:
 
 
 def _line(text: str, word: str) -> str:
-    for number, line in enumerate(text.splitlines(), 1):
-        if word and re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", line.split("#")[0]):
-            return f" (line {number})"
-    return ""
+    pattern = rf"(?<![\w-]){re.escape(word)}(?![\w-])"
+    found = [n for n, line in enumerate(text.splitlines(), 1) if word and re.search(pattern, line.split("#")[0])]
+    return f" (line {found[0]})" if len(found) == 1 else ""
 
 
 def _known_keys(model: type[BaseModel], place: Sequence[int | str]) -> list[str]:

@@ -121,6 +121,8 @@ def _streams_of(info: FileInfo, root: Path, clock: str) -> list[Guess]:
             remarks.append(seen)
         elif values["kind"] == "audio":
             remarks += _listen(values, root, clock)
+        elif track.kind == "markers":
+            remarks.append('for clocks only; if these are questions, stimuli or conditions, set kind = "cues"')
         elif track.kind is None:
             remarks.append("what this is could not be told: correct kind, or leave it ignored")
         elif track.rate_hz is None and values["kind"] not in ("markers", "cues"):

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.recording import Session
 from data_schemas.result import ResultRecord, SyncReport
@@ -17,7 +18,34 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-@dataclass(frozen=True)
+FILES = ("timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl", "result.json")
+"""What a result consists of; the last one says that it is complete."""
+
+
+def refuse_overwriting(target: Path, session: Path) -> None:
+    """Return if a result may be written to `target` without touching the recordings.
+
+    Raises:
+        InvalidValueError: `target` is the session folder, a folder with recordings in it, or no folder at all.
+    """
+    if target.exists() and not target.is_dir():
+        raise InvalidValueError("the place for the result is a file", file=target, mend="Name a folder with -o.")
+    ours = (target / "result.json").is_file()
+    if target.resolve() == session.resolve() or (target / "session.toml").exists():
+        raise InvalidValueError(
+            "a result is never written into a session folder", file=target, mend="Name another folder with -o."
+        )
+    taken = [name for name in FILES if (target / name).exists()]
+    if taken and not ours:
+        raise InvalidValueError(
+            "the folder holds files that are no earlier result of Telltale",
+            file=target,
+            got=", ".join(taken),
+            mend="Name another folder with -o.",
+        )
+
+
+@dataclass(frozen=True, repr=False)
 class Result:
     """What one run found.
 
@@ -39,6 +67,10 @@ class Result:
     journal: Journal
     faces: bool = True
 
+    def __repr__(self) -> str:
+        channels = ", ".join(f"{one.person} {one.channel} {one.valid_share:.0%}" for one in self.record.channels)
+        return f"Result({self.record.session}, {self.record.duration_s:.1f} s, {len(self.events)} events, {channels})"
+
     @property
     def exit_status(self) -> int:
         """0 when everything worked, 1 when something failed, was missing or was refused."""
@@ -51,6 +83,7 @@ class Result:
             folder: Made if absent. Files of an earlier run are replaced.
 
         Raises:
+            InvalidValueError: it is the session folder, a file, or would overwrite a recording.
             OSError: the folder cannot be written.
         """
         import pyarrow.parquet as pq
@@ -59,6 +92,7 @@ class Result:
         from pipeline.report.page import write_report
 
         target = Path(folder)
+        refuse_overwriting(target, self.session.root)
         target.mkdir(parents=True, exist_ok=True)
         (target / "result.json").unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
@@ -70,7 +104,6 @@ class Result:
             write_report(self.record, self.timeline, self.events, self.sync, draft / "report.html")
             self.journal.write(draft / "log.jsonl")
             (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            names = ["timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl"]
-            for name in [*names, "result.json"]:
+            for name in FILES:
                 shutil.move(draft / name, target / name)
         return target

@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from data_schemas.errors import NothingUsableError
+from pydantic import ValidationError
+
+from data_schemas.errors import InvalidValueError, MissingTrackError, NothingUsableError
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet
-from data_schemas.session import StreamEntry
+from data_schemas.session import STREAM_KINDS, StreamEntry
 from data_schemas.stream import Stream
 from modalities.base import Task
 from modalities.registry import load_encoder
+from pipeline.complaints import explain
 from sync.clock import ClockMap
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from modalities.readers import FileInfo, TrackInfo
 
 NO_CONSENT = "no consent record: this command reads no manifest; make sure that the recorded people agreed"
 
@@ -31,7 +37,8 @@ def encode_file(
         path: Recording; its first fitting tracks are taken.
         channel: "face", "voice", "body" or "physiology".
         rate_hz: Sampling rate where the file states none.
-        columns: Columns to use instead of the guessed ones; each is taken for what its name says.
+        columns: Columns to use instead of the guessed ones; each is taken for what its name says. In a table without
+            a header: the kinds of its columns in order.
         hook: Progress.
 
     Returns:
@@ -45,27 +52,26 @@ def encode_file(
 
     info = probe(path)
     encoder = load_encoder(channel)
+    picked = _name_columns(info, columns, path) if columns else None
     streams: dict[str, Stream] = {}
     for track in info.tracks:
-        kind = track.kind
-        if channel in ("face", "body") and kind is None and track.detail[:1].isdigit():
-            kind = "face_rgb" if channel == "face" else "body_video"
-        wanted = [(kind, tuple(track.columns))]
-        if columns and channel == "physiology":
-            wanted = [(_kind_of(name), (name,)) for name in columns if name in track.columns]
-        for found, names in wanted:
-            if found not in encoder.spec.inputs or any(s.info.kind == found for s in streams.values()):
+        for kind, names in _wanted(track, channel, picked):
+            if kind not in encoder.spec.inputs or any(s.info.kind == kind for s in streams.values()):
                 continue
-            entry = StreamEntry(
-                name=found,
-                kind=found,
-                file=path.name,
-                track=track.track,
-                columns=list(names) if names and channel == "physiology" else None,
-                rate_hz=rate_hz if track.rate_hz is None or rate_hz is not None else None,
-                time_column=track.time_column,
-            )
-            streams[found] = open_stream(entry, path.parent, "p01").on(ClockMap.affine(), "session")
+            values = {
+                "name": kind,
+                "kind": kind,
+                "file": path.name,
+                "track": track.track,
+                "columns": list(names) if names and channel == "physiology" else None,
+                "rate_hz": rate_hz,
+                "time_column": track.time_column,
+            }
+            try:
+                entry = StreamEntry.model_validate(values)
+            except ValidationError as error:
+                raise InvalidValueError(explain(error, StreamEntry), file=path) from error
+            streams[kind] = open_stream(entry, path.parent, "p01").on(ClockMap.affine(), "session")
     if not streams:
         seen = ", ".join(f"{track.kind or 'unknown'} {'/'.join(track.columns)}".strip() for track in info.tracks)
         raise NothingUsableError(
@@ -73,7 +79,7 @@ def encode_file(
             file=path,
             got=seen or "no tracks",
             expected=" or ".join(encoder.spec.inputs),
-            mend="Name the columns with --columns." if channel == "physiology" else None,
+            mend="Name the columns with --columns, e.g. --columns ecg,eda." if channel == "physiology" else None,
         )
     extent = _extent(list(streams.values()))
     if extent.extent is None:
@@ -89,10 +95,39 @@ def _extent(streams: Sequence[Stream]) -> IntervalSet:
     return total
 
 
-def _kind_of(column: str) -> str | None:
+def _wanted(track: TrackInfo, channel: str, picked: Mapping[str, str] | None) -> list[tuple[str, tuple[str, ...]]]:
+    """Kinds to open from a track, each with its columns."""
+    if picked is not None and channel == "physiology":
+        return [(kind, (name,)) for name, kind in picked.items() if name in track.columns]
+    kind = track.kind
+    if channel in ("face", "body") and kind is None and track.detail[:1].isdigit():
+        kind = "face_rgb" if channel == "face" else "body_video"
+    return [(kind or "", tuple(track.columns))]
+
+
+def _name_columns(info: FileInfo, wanted: Sequence[str], path: Path) -> dict[str, str]:
+    """Column -> kind for the columns that the user named.
+
+    A name may be a column of the file (in any case), or, for a table without a header, the kind of the column in that
+    place ("ecg,eda": the first is ECG, the second EDA).
+
+    Raises:
+        MissingTrackError: a name is neither.
+    """
     from modalities.readers.labels import guess_kind
 
-    return guess_kind(column, "")
+    there = [name for track in info.tracks for name in track.columns]
+    lower = {name.lower(): name for name in there}
+    nameless = all(re.fullmatch(r"column_\d+", name) for name in there)
+    picked: dict[str, str] = {}
+    for place, name in enumerate(wanted):
+        column = lower.get(name.lower())
+        if column is None and nameless and name.lower() in STREAM_KINDS and place < len(there):
+            column = there[place]
+        if column is None:
+            raise MissingTrackError(f"no column '{name}'", file=path, expected=f"of {', '.join(there)}")
+        picked[column] = guess_kind(name, "") or name.lower()
+    return picked
 
 
 def track_table(encoding: Encoding) -> pa.Table:
@@ -106,6 +141,6 @@ def track_table(encoding: Encoding) -> pa.Table:
         metadata = {"unit": feature.unit, "description": feature.description, "source": feature.source}
         fields.append(pa.field(f"{encoding.spec.channel}.{feature.name}", pa.float32(), metadata=metadata))
         columns.append(pa.array(track.values[:, at], mask=~track.valid[:, at]))
-    fields.append(pa.field("reason", pa.string()))
+    fields.append(pa.field(f"{encoding.spec.channel}.reason", pa.string()))
     columns.append(pa.array([str(word) or None for word in track.reason], pa.string()))
     return pa.table(columns, schema=pa.schema(fields))

@@ -5,7 +5,7 @@ Each takes the result of the one before and returns a new object; none changes w
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -98,14 +98,14 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
     """
     shared = _context_streams(session)
     encodings: list[Encoding] = []
-    problems: list[Problem] = []
+    problems: list[Problem] = _nobodys(session)
     for person in session.manifest.people:
         for channel, name in config.encoders.items():
             encoder = load_encoder(name)
             streams = {
                 key: stream
                 for key, stream in (shared if channel == "context" else session.streams).items()
-                if stream.info.kind in encoder.spec.inputs and stream.info.person in (person.id, None)
+                if stream.info.kind in encoder.spec.inputs and _concerns(stream, person.id)
             }
             if not streams:
                 continue
@@ -118,7 +118,7 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
                 continue
             own.finish()
             encodings.append(encoding)
-            problems += _complaints(encoding)
+            problems += [*_complaints(encoding), *_unused(encoding, streams)]
     return encodings, problems
 
 
@@ -136,7 +136,7 @@ def fuse(
     events: list[Event] = []
     problems: list[Problem] = []
     for person in session.manifest.people:
-        own = [encoding for encoding in encodings if encoding.person == person.id]
+        own = [encoding for encoding in encodings if encoding.person == person.id and _says_something(encoding)]
         if not own:
             continue
         try:
@@ -156,6 +156,40 @@ def fuse(
     return tracks, events, problems
 
 
+def _concerns(stream: Stream, person: str) -> bool:
+    """Whether a stream says something of a person; only events may concern everybody."""
+    return stream.info.person == person or (stream.info.person is None and stream.info.kind in ("cues", "markers"))
+
+
+def _nobodys(session: Session) -> list[Problem]:
+    """Recordings of a session with several people that do not say of whom they are: they are not used."""
+    people = ", ".join(person.id for person in session.manifest.people)
+    return [
+        Problem(
+            severity="error",
+            what=f"stream '{name}' does not say whom it records and was not used. Add person = one of {people}.",
+            stream=name,
+        )
+        for name, stream in session.streams.items()
+        if stream.info.person is None and stream.info.kind not in ("cues", "markers", "pulse")
+    ]
+
+
+def _unused(encoding: Encoding, streams: Mapping[str, Stream]) -> list[Problem]:
+    """Streams that an encoder was given and left aside because it read another one first."""
+    used = ", ".join(encoding.streams)
+    return [
+        Problem(
+            severity="warning",
+            what=f"stream '{name}' ({stream.info.kind}) was not used: the {encoding.spec.channel} channel read {used}. "
+            "Set the kind of the one you do not want to ignore.",
+            stream=name,
+        )
+        for name, stream in streams.items()
+        if name not in encoding.streams and encoding.spec.channel != "context"
+    ]
+
+
 class _Renamed:
     """Progress of one encoder under the name of its channel and person, whatever it calls its own steps."""
 
@@ -173,8 +207,21 @@ class _Renamed:
         self._hook(self._name, units, units)
 
 
+def _says_something(encoding: Encoding) -> bool:
+    """False for a context channel without a single question, stimulus, baseline or expected emotion."""
+    if encoding.spec.channel != "context":
+        return True
+    telling = [
+        name for name in encoding.track.names if name.startswith(("question", "stimulus", "baseline", "expected"))
+    ]
+    return any((encoding.track.column(name)[0] > 0).any() for name in telling)
+
+
 def _context_streams(session: Session) -> dict[str, Stream]:
-    """What the context encoder may see: cue tables, cues of the manifest, and pulses that are not sync pulses."""
+    """What the context encoder may see: cues of the manifest, cue tables, and pulses that no clock is aligned by.
+
+    Streams of kind "markers" are for clocks only: a beat annotation or a sync pulse is no context.
+    """
     from modalities.context.cues import cues_as_stream
     from sync.pulses import find_pulses
 
@@ -188,10 +235,10 @@ def _context_streams(session: Session) -> dict[str, Stream]:
     for name, stream in session.streams.items():
         if name in for_clocks:
             continue
-        if isinstance(stream, Marks):
+        if isinstance(stream, Marks) and stream.info.kind == "cues":
             shared[name] = stream
         elif isinstance(stream, Signal) and stream.info.kind == "pulse":
-            info = StreamInfo(name, "markers", "session", stream.info.person, stream.info.files, stream.info.origin)
+            info = StreamInfo(name, "cues", "session", stream.info.person, stream.info.files, stream.info.origin)
             rows = [
                 Mark(pulse.onset_ns, pulse.duration_ns, f"{name} {number}", {"kind": "stimulus"})
                 for number, pulse in enumerate(find_pulses(stream), 1)

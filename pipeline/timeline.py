@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sync.resample import to_grid
 
 from data_schemas.emotion import FUSED_FEATURES, EmotionTrack
 from data_schemas.features import EncoderSpec, Encoding, FeatureSpec
 from data_schemas.intervals import IntervalSet
 from data_schemas.time import NS_PER_S, Int64Array
+from sync.resample import to_grid
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -62,12 +62,19 @@ def joined(encoding: Encoding, grid_ns: Int64Array, support: IntervalSet) -> Cha
         at = [i for i, feature in enumerate(spec.features) if feature.join == join]
         if at and len(track.times_ns):
             got, ok = to_grid(track.times_ns, track.values[:, at], track.valid[:, at], grid_ns, join, gap_ns)
-            values[:, at], valid[:, at] = got, ok
+            values[:, at], valid[:, at] = np.clip(got, *_range([spec.features[i] for i in at])), ok
     valid &= support.contains(grid_ns)[:, None]
     reason = _nearest_reason(encoding, grid_ns, gap_ns)
     reason[~support.contains(grid_ns)] = "gap"
     reason[valid.any(axis=1)] = ""
     return ChannelGrid(spec.channel, spec.features, np.where(valid, values, 0), valid, reason)
+
+
+def _range(features: Sequence[FeatureSpec]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Smallest and greatest possible value of each feature, infinite where it has no bound."""
+    low = [float("-inf") if feature.low is None else feature.low for feature in features]
+    high = [float("inf") if feature.high is None else feature.high for feature in features]
+    return np.array(low), np.array(high)
 
 
 def _nearest_reason(encoding: Encoding, grid_ns: Int64Array, gap_ns: int) -> NDArray[np.object_]:

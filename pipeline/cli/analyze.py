@@ -30,7 +30,9 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline import Analyzer, load_config
+        from pipeline.outcome import refuse_overwriting
 
+        refuse_overwriting(out, folder)
         settings = load_config(config, strict=strict, grid_hz=grid_hz, faces=not no_faces, device=device)
         with progress() as hook:
             result = Analyzer(settings).run(folder, hook)

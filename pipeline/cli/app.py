@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import NoReturn
 
 import typer
 
 from data_schemas.errors import TelltaleError
 from pipeline import __version__
 from pipeline.cli import analyze, bench, channels, clocks, evaluate, session, simulation
-from pipeline.cli.terminal import say, silence_native_libraries
+from pipeline.cli.terminal import say, show_object, silence_native_libraries
 
 app = typer.Typer(
     name="telltale",
@@ -45,13 +46,19 @@ def run() -> None:
     try:
         app()
     except TelltaleError as error:
-        say(f"telltale: {error}", "red")
-        sys.exit(2)
+        _fail(str(error))
     except KeyboardInterrupt:
         say("telltale: stopped by the user; nothing half-written was left", "red")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
-        say(f"telltale: the system refused: {error}", "red")
-        sys.exit(2)
+        _fail(f"the system refused: {error}")
+
+
+def _fail(text: str) -> NoReturn:
+    """Say why the call went wrong and end with status 2; with `--json` also as an object on stdout."""
+    say(f"telltale: {text}", "red")
+    if "--json" in sys.argv:
+        show_object({"error": text})
+    sys.exit(2)

@@ -8,7 +8,7 @@ from typing import Any
 
 import typer
 
-from data_schemas.errors import TelltaleError
+from data_schemas.errors import InvalidValueError, NothingUsableError, TelltaleError
 from data_schemas.features import Encoding
 from pipeline.cli.terminal import progress, say, show_table
 
@@ -28,6 +28,8 @@ def register(app: typer.Typer) -> None:
         from pipeline.spotting import SPOT_COLUMNS, spot_video
 
         say(_no_consent())
+        if out.is_dir():
+            raise InvalidValueError("the table of events would replace a folder", file=out, mend="Name a file with -o.")
         rows: list[dict[str, Any]] = []
         summary: list[dict[str, Any]] = []
         with progress() as hook:
@@ -38,13 +40,15 @@ def register(app: typer.Typer) -> None:
                     found, about = [], {"video": video.name, "frames": 0, "face_found": "0%", "problem": str(error)}
                 rows += found
                 summary.append(about)
-        out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(as_csv(rows, SPOT_COLUMNS), encoding="utf-8", newline="")
-        show_table(rows if as_json else summary, f"{len(rows)} events, written to {out}", as_json)
         failed = [about for about in summary if about["problem"]]
         for about in failed:
             say(f"{about['video']}: {about['problem']}", "red")
-        raise typer.Exit(2 if all(about["frames"] == 0 for about in summary) else 1 if failed else 0)
+        if all(about["frames"] == 0 for about in summary):
+            raise NothingUsableError("not one video could be read", got=", ".join(about["video"] for about in summary))
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.write_text(as_csv(rows, SPOT_COLUMNS), encoding="utf-8", newline="")
+        show_table(rows if as_json else summary, f"{len(rows)} events, written to {out}", as_json)
+        raise typer.Exit(1 if failed else 0)
 
     @app.command(help="Speech, pitch and pauses of sound files.\n\nExample: telltale voice interview.wav -o voice/")
     def voice(files: list[Path] = _FILES, out: Path = _OUT, as_json: bool = _JSON) -> None:
@@ -101,8 +105,9 @@ def _run(
             with progress() as hook:
                 encoding, _ = encode_file(file, channel, rate_hz=rate, columns=columns, hook=hook)
         except TelltaleError as error:
-            say(f"telltale: {error}", "red")
+            say(f"{file.name}: {error}", "red")
             journal.note("problem", file=str(file), what=str(error))
+            rows.append({"file": file.name, "problem": str(error)})
             status = 1
             continue
         usable += 1
@@ -112,9 +117,16 @@ def _run(
         for warning in encoding.warnings:
             say(f"{file.name}: {warning}", "yellow")
     if not usable:
-        return 2
+        raise NothingUsableError(
+            f"no file gave anything for the {channel} channel", got="; ".join(r["problem"] for r in rows)
+        )
     journal.write(out / "log.jsonl")
-    show_table(rows, f"{channel}: written to {out}", as_json)
+    if as_json:
+        show_table(rows, as_json=True)
+        return status
+    for row in rows:
+        measures = [{"measure": key, "value": value} for key, value in row.items() if key != "file"]
+        show_table(measures, f"{row['file']}: written to {out}")
     return status
 
 
@@ -142,4 +154,4 @@ def _quality_row(file: Path, encoding: Encoding) -> dict[str, Any]:
     quality = flatten(encoding.quality)
     row |= {key: value for key, value in quality.items() if isinstance(value, int | float | str)}
     invalid = sorted({str(reason) for reason in track.reason} - {""})
-    return row | {"reasons": ", ".join(invalid)}
+    return row | {"reasons": ", ".join(invalid), "problem": ""}

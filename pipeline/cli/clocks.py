@@ -53,9 +53,8 @@ def register(app: typer.Typer) -> None:
         folder: Path = typer.Argument(..., metavar="DIR", help="Session folder."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
-        from sync.align import align
-
         from pipeline.manifest import MANIFEST_NAME, write_clocks
+        from sync.align import align
 
         recording = _recording(folder)
         found_maps, sync, problems = align(recording)
@@ -91,10 +90,11 @@ def sync_rows(session: Session) -> list[dict[str, Any]]:
                 "offset_s": round(one.offset_s, 4),
                 "drift_ppm": round(one.drift_ppm, 1),
                 "residual_ms": None if one.residual_ms is None else round(one.residual_ms, 2),
-                "events": f"{one.matched}" + (f" (+{one.unmatched} unmatched)" if one.unmatched else ""),
+                "matched": one.matched,
+                "unmatched": one.unmatched,
                 "start_s": round(one.start_s, 3),
                 "end_s": round(one.end_s, 3),
-                "coverage": f"{one.coverage:.0%}",
+                "coverage": round(one.coverage, 3),
                 "verdict": one.verdict,
                 "why": one.why,
             }
