@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS
 from data_schemas.hook import Hook, silent
+from fusion.calibration import Temperature
 from fusion.posterior import divergence
 from fusion.tokens import Tokens
 from fusion.windows import Joint, session_joint
@@ -27,7 +28,7 @@ LEAST_BITS = 1e-7
 
 
 def joint_and_shares(
-    network: nn.Module, tokens: Tokens, temperature: float, device: str = "cpu", hook: Hook = silent
+    network: nn.Module, tokens: Tokens, temperature: Temperature, device: str = "cpu", hook: Hook = silent
 ) -> tuple[Joint, NDArray[np.float64]]:
     """The statement of all channels and each channel's share in it.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.emotion import CHANNELS
 from data_schemas.errors import InvalidValueError
 
 if TYPE_CHECKING:
@@ -15,6 +16,33 @@ if TYPE_CHECKING:
 
 Array = NDArray[np.float64]
 BINS = 15
+LEAST_TRUE = 1 / 3
+"""Share of the steps above the threshold of incongruence that must be true on held-out sessions."""
+DIGITS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Temperature:
+    """What logits are divided by (Guo et al. 2017); it depends on which channels are there.
+
+    One temperature for all would leave the model too sure with few channels and not sure enough with many.
+
+    Attributes:
+        base: Without any channel.
+        slopes: Added to the logarithm by each channel that is there throughout, in the order of `CHANNELS`.
+    """
+
+    base: float = 1.0
+    slopes: tuple[float, ...] = (0.0,) * len(CHANNELS)
+
+    def __post_init__(self) -> None:
+        if self.base <= 0 or len(self.slopes) != len(CHANNELS):
+            raise InvalidValueError("a temperature needs a base above 0 and a slope per channel", got=self)
+        object.__setattr__(self, "slopes", tuple(float(slope) for slope in self.slopes))
+
+    def at(self, presence: Array) -> Array:
+        """Temperature for the share 0..1 of a window in which each channel is there; shape (...) from (..., 5)."""
+        return np.asarray(self.base * np.exp(presence @ np.asarray(self.slopes)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,49 +50,47 @@ class Decisions:
     """Numbers fitted on held-out sessions after training.
 
     Attributes:
-        temperature: Logits are divided by it (Guo et al. 2017).
+        temperature: Logits are divided by it.
         cannot_say_above: Uncertainty from which the most likely felt emotion is wrong more often than right.
         conceal_enter: Probability of concealment above which an incongruence begins.
         conceal_leave: Probability below which it ends; smaller, so that it does not flicker.
     """
 
-    temperature: float = 1.0
+    temperature: Temperature = field(default_factory=Temperature)
     cannot_say_above: float = 1.0
     conceal_enter: float = 0.5
     conceal_leave: float = 0.35
 
     def __post_init__(self) -> None:
-        if self.temperature <= 0 or not 0 < self.conceal_leave <= self.conceal_enter <= 1:
+        if not 0 < self.conceal_leave <= self.conceal_enter <= 1:
             raise InvalidValueError("these decisions do not fit together", got=self)
 
 
-def fit_temperature(logits: Tensor, targets: Tensor) -> float:
-    """Temperature that minimises the cross-entropy, between 0.25 and 4.
+def fit_temperature(logits: Tensor, targets: Tensor, presence: Tensor) -> Temperature:
+    """The temperature that minimises the cross-entropy, with a weak pull of the slopes towards 0.
 
     Args:
         logits: Shape (n, k).
         targets: Class numbers, int64 (n,).
+        presence: Share 0..1 of the window in which each channel was there, (n, 5).
     """
+    import torch
     from torch.nn.functional import cross_entropy
 
-    low, high = np.log(0.25), np.log(4.0)
-    golden = (np.sqrt(5) - 1) / 2
+    logits, presence = logits.double(), presence.double()
+    weights = torch.zeros(1 + len(CHANNELS), dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.LBFGS([weights], max_iter=60, line_search_fn="strong_wolfe")
 
-    def loss(log_temperature: float) -> float:
-        return float(cross_entropy(logits.double() / float(np.exp(log_temperature)), targets))
+    def closure() -> float:
+        optimizer.zero_grad()
+        log_temperature = weights[0] + presence @ weights[1:]
+        loss = cross_entropy(logits / log_temperature.exp()[:, None], targets) + 1e-4 * (weights[1:] ** 2).sum()
+        loss.backward()
+        return float(loss.detach())
 
-    left, right = high - golden * (high - low), low + golden * (high - low)
-    at_left, at_right = loss(left), loss(right)
-    for _ in range(30):
-        if at_left <= at_right:
-            high, right, at_right = right, left, at_left
-            left = high - golden * (high - low)
-            at_left = loss(left)
-        else:
-            low, left, at_left = left, right, at_right
-            right = low + golden * (high - low)
-            at_right = loss(right)
-    return float(np.exp((low + high) / 2))
+    optimizer.step(closure)
+    found = [round(float(weight), DIGITS) for weight in weights.detach()]
+    return Temperature(round(float(np.exp(found[0])), DIGITS), tuple(found[1:]))
 
 
 def calibration_error(probability: Array, happened: NDArray[np.bool_], bins: int = BINS) -> float:
@@ -114,11 +140,14 @@ def cannot_say_threshold(uncertainty: Array, right: NDArray[np.bool_], bins: int
 
 
 def conceal_threshold(probability: Array, happened: NDArray[np.bool_]) -> float:
-    """Threshold with the best F1 within 0.5..0.8, so that what is said is likelier true than not. Shapes (n,)."""
-    candidates = np.linspace(0.5, 0.8, 16)
-    scores = []
-    for threshold in candidates:
+    """Smallest probability within 0.2..0.5 from which on at least a third of what is said is true; else 0.5.
+
+    Args:
+        probability: Of concealment, shape (n,).
+        happened: Whether felt differed from shown, shape (n,).
+    """
+    for threshold in np.linspace(0.2, 0.5, 31).tolist():
         said = probability >= threshold
-        hits = np.count_nonzero(said & happened)
-        scores.append(2 * hits / max(1, int(np.count_nonzero(said)) + int(np.count_nonzero(happened))))
-    return float(candidates[int(np.argmax(scores))])
+        if said.any() and happened[said].mean() >= LEAST_TRUE:
+            return float(threshold)
+    return 0.5

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
-from fusion.calibration import Decisions
+from fusion.calibration import Decisions, Temperature
 from fusion.transformer import Shape, build
 from fusion.vocabulary import TABLES
 
@@ -47,6 +47,10 @@ class Checkpoint:
 def vocabulary_record() -> dict[str, Any]:
     """The columns that a network reads and the emotions it tells apart."""
     return {"emotions": list(EMOTIONS), "columns": {channel: list(TABLES[channel].columns) for channel in CHANNELS}}
+
+
+def _decisions(record: Mapping[str, Any]) -> Decisions:
+    return Decisions(**{**record, "temperature": Temperature(**record["temperature"])})
 
 
 def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
@@ -94,7 +98,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
             raise MissingFileError("no such fusion weights", file=file, mend=mend)
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
-        shape, decisions = Shape(**record["shape"]), Decisions(**record["decisions"])
+        shape, decisions = Shape(**record["shape"]), _decisions(record["decisions"])
         known = record["vocabulary"]
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableFileError(

@@ -12,7 +12,10 @@ from numpy.typing import NDArray
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.errors import NothingUsableError
 from fusion.calibration import Decisions, auc_of, calibration_error
+from fusion.incongruence import LEAST_NS, hysteresis
+from fusion.inference import judge
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
+from fusion.tokens import HOP_NS
 from fusion.training import Example
 from fusion.transformer import steps_of
 from fusion.windows import Joint, joint_of, session_joint
@@ -52,6 +55,7 @@ def measure(network: nn.Module, decisions: Decisions, sessions: Sequence[Example
             "ece": _short(calibration_error(concealed, hidden)),
         },
         "uncertainty": _short(uncertainty_of(joint).mean()),
+        "events": event_figures(network, decisions, sessions),
         "cannot_say": _short(np.mean(uncertainty_of(joint) > decisions.cannot_say_above)),
     }
 
@@ -64,6 +68,32 @@ def auc_behind_neutral(joints: Sequence[Joint], sessions: Sequence[Example]) -> 
         values.append(auc_of(concealed_of(joint[calm]), one.truth.felt[calm] != NEUTRAL))
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def event_figures(network: nn.Module, decisions: Decisions, sessions: Sequence[Example]) -> dict[str, Any]:
+    """Incongruence events against the truth: how many, how many true, how much they find.
+
+    An event is true if felt differs from shown in more than half of its steps; a hidden stretch is found if an event
+    overlaps it.
+    """
+    said = true = hidden = found = steps = 0
+    for one in sessions:
+        joint = session_joint(network, one.tokens, decisions.temperature)
+        _, silenced = judge(one.tokens, joint, decisions.cannot_say_above)
+        differs = one.truth.felt != one.truth.shown
+        marked = np.zeros(len(differs), bool)
+        for at in hysteresis(concealed_of(joint), ~silenced, decisions.conceal_enter, decisions.conceal_leave):
+            if (at.stop - at.start) * HOP_NS >= LEAST_NS:
+                marked[at] = True
+                said, true = said + 1, true + int(differs[at].mean() > 0.5)
+        for stretch in hysteresis(differs.astype(float), np.ones(len(differs), bool), 0.5, 0.5):
+            hidden, found = hidden + 1, found + int(marked[stretch].any())
+        steps += len(differs)
+    return {
+        "per_hour": _short(said / (steps * HOP_NS / 3.6e12)),
+        "true": _short(true / said) if said else None,
+        "hidden_found": _short(found / hidden) if hidden else None,
+    }
 
 
 def subset_uncertainty(

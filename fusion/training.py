@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,7 @@ from fusion.posterior import concealed_of, felt_of, uncertainty_of
 from fusion.tokens import Tokens
 from fusion.transformer import Shape, build, steps_of
 from fusion.vocabulary import WIDTHS
-from fusion.windows import one_thread, stack, window_starts
+from fusion.windows import one_thread, presence_in, stack, window_starts
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -84,7 +84,7 @@ class TrainingPlan:
     batch: int = 16
     per_session: int = 4
     learning_rate: float = 2e-3
-    subset_share: float = 0.5
+    subset_share: float = 0.65
     check_every: int = 50
     patience: int = 8
 
@@ -176,17 +176,20 @@ def decide(network: nn.Module, held_out: Sequence[Example], seed: int = 0) -> De
 
     if not held_out:
         raise NothingUsableError("thresholds need held-out sessions")
-    windows = held_out_windows(held_out, steps_of(network), seed)
+    windows = calibration_windows(held_out, steps_of(network), seed)
     with torch.inference_mode(), one_thread():
         both = [_logits_and_targets(network.eval(), windows[at : at + 16]) for at in range(0, len(windows), 16)]
     logits, targets = torch.cat([one for one, _ in both]), torch.cat([one for _, one in both])
-    temperature = fit_temperature(logits, targets)
-    joint = (logits.double() / temperature).softmax(-1).numpy()
+    lengths = [len(one.tokens) for one in windows]
+    presence = np.repeat(presence_in([one.tokens for one in windows]), lengths, axis=0)
+    temperature = fit_temperature(logits, targets, torch.from_numpy(presence))
+    divisor = torch.from_numpy(temperature.at(presence))
+    joint = (logits.double() / divisor[:, None]).softmax(-1).numpy()
     felt, shown = np.divmod(targets.numpy(), len(EMOTIONS))
     right = felt_of(joint).argmax(-1) == felt
     enter = conceal_threshold(concealed_of(joint), felt != shown)
     return Decisions(
-        temperature=round(temperature, 4),
+        temperature=temperature,
         cannot_say_above=round(cannot_say_threshold(uncertainty_of(joint), right), 4),
         conceal_enter=round(enter, 4),
         conceal_leave=round(LEAVE_OVER_ENTER * enter, 4),
@@ -204,6 +207,20 @@ def held_out_windows(held_out: Sequence[Example], steps: int, seed: int) -> list
     return windows
 
 
+def calibration_windows(held_out: Sequence[Example], steps: int, seed: int) -> list[Example]:
+    """Windows that do not overlap, each with all its channels and with four random subsets of every size below."""
+    rng = np.random.default_rng([seed, 2])
+    windows = []
+    for example in held_out:
+        for start in window_starts(len(example.tokens), steps)[::2]:
+            part = example.part(start, start + steps)
+            windows.append(part)
+            for count in range(1, len(CHANNELS)):
+                kept = [CHANNELS[at] for at in rng.permutation(len(CHANNELS))[:count]]
+                windows.append(Example(part.tokens.only(kept), part.truth))
+    return windows
+
+
 def held_out_loss(network: nn.Module, windows: Sequence[Example]) -> float:
     """Mean cross-entropy per step, nats."""
     import torch
@@ -217,11 +234,6 @@ def held_out_loss(network: nn.Module, windows: Sequence[Example]) -> float:
             total += float(cross_entropy(logits, targets, reduction="sum"))
             count += len(targets)
     return total / count
-
-
-def plan_record(plan: TrainingPlan) -> dict[str, Any]:
-    """The plan as JSON holds it."""
-    return asdict(plan)
 
 
 def _batches(examples: Iterator[Example], plan: TrainingPlan, rng: np.random.Generator) -> Iterator[list[Example]]:
@@ -247,11 +259,11 @@ def _batches(examples: Iterator[Example], plan: TrainingPlan, rng: np.random.Gen
 
 
 def _thin(example: Example, rng: np.random.Generator, share: float) -> Example:
-    """With this chance only a random subset of the channels, any of the 31 alike; at times fewer columns, too."""
-    subset, drop = int(rng.integers(1, 2 ** len(CHANNELS))), rng.random() < share
+    """With this chance only some of the channels, any number and any of that number alike; at times fewer columns."""
+    count, order, drop = int(rng.integers(1, len(CHANNELS))), rng.permutation(len(CHANNELS)), rng.random() < share
     tokens, thinner = example.tokens, rng.random() < 0.25
     if drop:
-        tokens = tokens.only([channel for at, channel in enumerate(CHANNELS) if subset >> at & 1])
+        tokens = tokens.only([CHANNELS[at] for at in order[:count]])
     if thinner:
         lost = {channel: rng.random(WIDTHS[channel]) < rng.uniform(0, 0.6) for channel in CHANNELS}
         tokens = tokens.without_columns(lost)

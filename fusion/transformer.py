@@ -79,7 +79,12 @@ def looks(heads: int, steps: int) -> np.ndarray:
     Training is free to change it.
     """
     ahead = np.arange(steps - 1, -steps, -1)
-    bumps = [np.zeros(len(ahead)), -0.5 * (ahead / 1.5) ** 2, -0.5 * ((ahead - 4) / 3) ** 2, -0.5 * ((ahead + 4) / 3) ** 2]
+    bumps = [
+        np.zeros(len(ahead)),
+        -0.5 * (ahead / 1.5) ** 2,
+        -0.5 * ((ahead - 4) / 3) ** 2,
+        -0.5 * ((ahead + 4) / 3) ** 2,
+    ]
     return np.stack([np.maximum(bumps[head % len(bumps)], -5.0) for head in range(heads)]).astype(np.float32)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS
+from fusion.calibration import Temperature
 from fusion.tokens import Tokens
 from fusion.transformer import JOINT, steps_of
 from fusion.vocabulary import WIDTHS
@@ -63,7 +64,7 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def joint_of(network: nn.Module, parts: Sequence[Tokens], temperature: float, device: str = "cpu") -> Joint:
+def joint_of(network: nn.Module, parts: Sequence[Tokens], temperature: Temperature, device: str = "cpu") -> Joint:
     """Joint probabilities of windows of tokens.
 
     Args:
@@ -78,12 +79,18 @@ def joint_of(network: nn.Module, parts: Sequence[Tokens], temperature: float, de
     import torch
 
     with torch.inference_mode(), one_thread():
-        logits = network(*stack(parts, steps_of(network), device)).double() / temperature
-        return logits.softmax(-1).cpu().numpy()
+        logits = network(*stack(parts, steps_of(network), device)).cpu().double()
+        divisor = torch.from_numpy(temperature.at(presence_in(parts)))
+        return (logits / divisor[:, None, None]).softmax(-1).numpy()
+
+
+def presence_in(parts: Sequence[Tokens]) -> NDArray[np.float64]:
+    """Share 0..1 of each window in which each channel is there, (windows, 5), columns as in `CHANNELS`."""
+    return np.array([[part.present(channel).mean() for channel in CHANNELS] for part in parts])
 
 
 def session_joint(
-    network: nn.Module, tokens: Tokens, temperature: float, device: str = "cpu", without: str | None = None
+    network: nn.Module, tokens: Tokens, temperature: Temperature, device: str = "cpu", without: str | None = None
 ) -> Joint:
     """Joint probabilities of a whole session, the windows cross-faded.
 
@@ -105,7 +112,7 @@ def session_joint(
 
 
 def windows_of(
-    network: nn.Module, tokens: Tokens, temperature: float, device: str = "cpu"
+    network: nn.Module, tokens: Tokens, temperature: Temperature, device: str = "cpu"
 ) -> Iterator[tuple[int, Joint]]:
     """First step and joint probabilities (at most steps, 16) of every window, a batch at a time."""
     steps = steps_of(network)

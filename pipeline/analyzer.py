@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 CAVEATS = [
     "Concealed emotion means that felt and shown emotion differ. It is not lying, and no number here detects lies.",
+    "An incongruence event is a place to look at, not a finding: the model card says how many are true in simulation.",
     "The shipped fusion weights were trained on simulated sessions alone; they have not been validated on people.",
     "For use in consented research only; not for decisions about a person.",
 ]

@@ -13,8 +13,8 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.intervals import Interval
 from data_schemas.time import to_ns
-from fusion.attribution import share_out
-from fusion.calibration import Decisions
+from fusion.attribution import joint_and_shares, share_out
+from fusion.calibration import Decisions, Temperature
 from fusion.checkpoint import load_checkpoint
 from fusion.evaluation import subset_uncertainty, subsets
 from fusion.incongruence import find_incongruences
@@ -22,7 +22,9 @@ from fusion.inference import fuse, grid_times
 from fusion.posterior import concealed_of, divergence, felt_of, shown_of, uncertainty_of
 from fusion.windows import BATCH, fade, window_starts
 from pipeline.simulate.default_model import attribution_figures
-from pipeline.simulate.tokens import TokenSession, simulate_tokens
+from pipeline.simulate.tokens import TokenSession, play, simulate_tokens
+from pipeline.simulate.tokens_course import Course, Stretch
+from pipeline.simulate.tokens_effects import Effects
 
 SHARES = [f"share_{channel}" for channel in CHANNELS]
 
@@ -112,8 +114,27 @@ def test_uncertainty_grows_as_channels_go() -> None:
 
 
 def test_planted_evidence_has_the_largest_share() -> None:
-    found = attribution_figures(load_checkpoint(), 10)
-    assert all(share >= 0.6 for share in found.values()), found
+    found = attribution_figures(load_checkpoint(), 16)
+    assert found["a display, all channels there"] >= 0.6
+    assert found["a cue, face absent"] >= 0.8
+
+
+def test_planted_skin_and_heart_responses_raise_the_share_of_physiology() -> None:
+    model = load_checkpoint()
+    course = Course(60.0, (Stretch(29.0, 36.0, "negative"),), (), (), ())
+    channels = ("voice", "body", "physiology")
+    means = []
+    for effects in (Effects(scr=1.0, heart_rate=(1.5, 1.5, 1.5)), Effects()):
+        tokens = [play(course, seed, effects, channels).example().tokens for seed in range(5_000, 5_016)]
+        both = [joint_and_shares(model.network, one, model.decisions.temperature) for one in tokens]
+        means.append(
+            [
+                (shares[60:72, CHANNELS.index("physiology")].mean(), felt_of(joint)[60:72, 0].mean())
+                for joint, shares in both
+            ]
+        )
+    (share, neutral), (share_quiet, neutral_quiet) = np.mean(means, axis=1)
+    assert share > 1.2 * share_quiet and neutral < neutral_quiet
 
 
 def test_half_an_hour_goes_through_windows_of_a_fixed_size(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,12 +213,12 @@ def test_incongruence_names_what_was_felt_and_links_the_evidence() -> None:
     far = Event("physiology", "scr", to_ns(25.0), to_ns(28.0), person="p")
     beat = Event("physiology", "r_peak", to_ns(12.0), to_ns(12.01), person="p")
     shares = np.tile([0.1, 0.2, 0.3, 0.4, 0.0], (n, 1))
-    args = ("p", times, joint, np.ones(n, bool), shares, Decisions(1.0, 0.9, 0.5, 0.35))
+    args = ("p", times, joint, np.ones(n, bool), shares, Decisions(Temperature(), 0.9, 0.5, 0.35))
     (found,) = find_incongruences(*args, [far, scr, micro, beat])
     assert (found.onset_ns, found.offset_ns) == (to_ns(10.0), to_ns(15.0)), "one step of 0.5 s is too short an event"
     assert (found.details["felt"], found.details["shown"]) == ("negative", "neutral")
     assert [(one["kind"], one["onset_s"]) for one in found.details["evidence"]] == [("micro", 12.3), ("scr", 14.1)]
-    assert found.details["shares"]["physiology"] == 0.4
+    assert found.details["shares"]["physiology"] == 0.4 and found.details["grade"] == "probable"
     silenced = np.ones(n, bool)
     silenced[18:40] = False
     assert find_incongruences("p", times, joint, silenced, shares, args[-1], []) == ()

@@ -135,17 +135,23 @@ def test_the_figures_of_the_card_can_be_measured_again() -> None:
     assert effects["auc"] > 0.65 and effects["auc_behind_neutral"] > 0.6
     assert 0.42 < null["auc_behind_neutral"] < 0.58
     assert effects["ece"] < 0.08
+    events = again["sets"]["all sessions"]["events"]
+    assert events["true"] > 1.5 * effects["base_rate"] and events["hidden_found"] > 0.1
 
 
-def test_temperature_undoes_overconfidence() -> None:
+def test_temperature_undoes_overconfidence_by_channel() -> None:
     import torch
 
     rng = np.random.default_rng(0)
-    logits = rng.normal(0, 1, (4000, 5))
+    logits = rng.normal(0, 1.5, (12_000, 5))
     chance = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
-    targets = np.array([rng.choice(5, p=p) for p in chance])
-    found = fit_temperature(torch.from_numpy(2.0 * logits), torch.from_numpy(targets))
-    assert found == pytest.approx(2.0, rel=0.1)
+    targets = (chance.cumsum(1) < rng.random((12_000, 1))).sum(1)
+    presence = rng.integers(0, 2, (12_000, 5)).astype(float)
+    sharper = 2.0 * np.exp(-0.5 * presence[:, 3])
+    found = fit_temperature(*map(torch.from_numpy, (logits * sharper[:, None], targets, presence)))
+    assert found.base == pytest.approx(2.0, rel=0.12)
+    np.testing.assert_allclose(found.slopes, [0, 0, 0, -0.5, 0], atol=0.12)
+    np.testing.assert_allclose(found.at(np.array([[0, 0, 0, 1, 0]])), [found.base * np.exp(found.slopes[3])])
 
 
 def test_auc_and_calibration_error_against_their_definitions() -> None:
@@ -166,7 +172,9 @@ def test_thresholds_mean_what_they_say() -> None:
     assert cannot_say_threshold(uncertainty, right) == pytest.approx(0.5, abs=0.05)
     assert cannot_say_threshold(uncertainty, np.ones(40_000, bool)) == 1.0
     probability = rng.random(20_000)
-    assert 0.5 <= conceal_threshold(probability, rng.random(20_000) < probability**3) <= 0.8
+    often = conceal_threshold(probability, rng.random(20_000) < probability**3)
+    assert often == pytest.approx(0.25, abs=0.03), "where (1 + t + t^2 + t^3) / 4 = 1 / 3"
+    assert conceal_threshold(probability, np.zeros(20_000, bool)) == 0.5
 
 
 def test_an_impossible_shape_is_refused() -> None:

@@ -114,9 +114,14 @@ def decimate(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np
 
 
 def _column(rows: pa.Table, name: str) -> NDArray[np.float64] | None:
+    """A column as floats, NaN where null; what is fused is left out where nothing can be said."""
     if name not in rows.column_names:
         return None
-    return rows[name].to_numpy(zero_copy_only=False).astype(np.float64)
+    values = rows[name].to_numpy(zero_copy_only=False).astype(np.float64)
+    if name.startswith("fused."):
+        silenced = rows["fused.cannot_say"].to_numpy(zero_copy_only=False).astype(np.float64) > 0.5
+        values = np.where(silenced, np.nan, values)
+    return values
 
 
 def _why(rows: pa.Table, lines: Sequence[tuple[str, str, str]], kinds: Sequence[str]) -> str:

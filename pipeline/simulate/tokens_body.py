@@ -6,7 +6,6 @@ import numpy as np
 
 from data_schemas.event import Event
 from data_schemas.features import Encoding
-from fusion.vocabulary import TABLES
 from pipeline.simulate.chance import between
 from pipeline.simulate.profiles import Curve
 from pipeline.simulate.tokens_course import NEUTRAL, log_uniform
@@ -54,7 +53,3 @@ def draw_body(rng: np.random.Generator, scene: Scene) -> Encoding:
 def _activity(rng: np.random.Generator, noise: Curve, hands: Curve, scene: Scene) -> Curve:
     fidgets = np.exp(between(rng, 0.2, 0.8) * noise[:, 0])
     return fidgets + 0.3 * noise[:, 1] + 2 * hands + between(rng, 0, 0.8) * smooth(scene.talking, 1.0)
-
-
-BODY_FEATURES = TABLES["body"].features
-"""Columns that `draw_body` gives, one or the other missing at times."""

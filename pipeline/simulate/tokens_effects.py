@@ -36,10 +36,10 @@ ASSUMPTIONS: tuple[str, ...] = (
     "Put-on smiles: the cheek raiser (AU6) differs from that of felt smiles by a factor exp(N(0, 0.7)).",
     "Voice and body while something is hidden: N(0, 0.4) standard deviations per feature; "
     "hand-to-face rate ratio exp(N(0, 0.8)).",
-    "Voice and body during a shown emotion: arousal |N(0, 0.6)| standard deviations, other features N(0, 0.4).",
-    "A felt emotion adds a skin conductance response with a probability of Beta(1.6, 1.6), 1 to 3 s after its onset, "
-    "shown or not; one person in twelve has none at all; 0.5 to 8 spontaneous ones a minute.",
-    "A felt emotion moves heart rate by N(0.4, 0.6) standard deviations, shown or not, "
+    "Voice and body during a shown emotion: arousal |N(0, 0.4)| standard deviations, other features N(0, 0.25).",
+    "A felt emotion adds a skin conductance response with a probability of Beta(2.2, 1.4), 1 to 3 s after its onset, "
+    "shown or not; one person in twelve has none at all; 0.5 to 6 spontaneous, smaller ones a minute.",
+    "A felt emotion moves heart rate by N(0.6, 0.6) standard deviations, shown or not, "
     "differently by emotion (N(0, 0.3)).",
     "In sessions of the suppression design (15 %): reactivity of the suppressed trials is raised by the pooled g of "
     "the table (drawn within its interval); heart rate and movement fall, blinking and skin conductance rise, by "
@@ -109,14 +109,14 @@ NO_EFFECTS = Effects()
 def draw_effects(rng: np.random.Generator) -> Effects:
     """Effects of one session from the priors above."""
     design = str(rng.choice(["viewing", "interview", "suppression"], p=[0.45, 0.4, 0.15]))
-    voice_shown = rng.normal(0, 0.4, VOICE_EFFECTS)
-    voice_shown[:2] = np.abs(rng.normal(0, 0.6, 2))
-    body_shown = rng.normal(0, 0.4, BODY_EFFECTS)
-    body_shown[:2] = np.abs(rng.normal(0, 0.6, 2))
+    voice_shown = rng.normal(0, 0.25, VOICE_EFFECTS)
+    voice_shown[:2] = np.abs(rng.normal(0, 0.4, 2))
+    body_shown = rng.normal(0, 0.25, BODY_EFFECTS)
+    body_shown[:2] = np.abs(rng.normal(0, 0.4, 2))
     shown = Effects(follows=True, voice_shown=_floats(voice_shown), body_shown=_floats(body_shown))
     if rng.random() < NO_EFFECT_SHARE:
         return shown
-    heart = rng.normal(0.4, 0.6) + rng.normal(0, 0.3, 3)
+    heart = rng.normal(0.6, 0.6) + rng.normal(0, 0.3, 3)
     leaking = replace(
         shown,
         design=design,
@@ -124,7 +124,7 @@ def draw_effects(rng: np.random.Generator) -> Effects:
         micro_rate=float(rng.normal(0, 1)),
         micro_family=float(rng.normal(0, 1)),
         put_on_smile=float(rng.normal(0, 0.7)),
-        scr=float(rng.beta(1.6, 1.6)),
+        scr=float(rng.beta(2.2, 1.4)),
         heart_rate=_floats(heart),
         voice_hidden=_floats(rng.normal(0, 0.4, VOICE_EFFECTS)),
         body_hidden=_floats(rng.normal(0, 0.4, BODY_EFFECTS)),

@@ -55,7 +55,7 @@ def draw_responses(rng: np.random.Generator, scene: Scene) -> list[tuple[float, 
         return []
     effects, course = scene.effects, scene.course
     size = log_uniform(rng, 0.08, 0.8)
-    responses = [(at, 0.6) for at in moments(rng, scene.times_s, log_uniform(rng, 0.5, 8))]
+    responses = [(at, 0.5) for at in moments(rng, scene.times_s, log_uniform(rng, 0.5, 6))]
     orients, speaks = between(rng, 0, 0.3), between(rng, 0, 0.3)
     responses += [(cue.onset_s + between(rng, 1, 3), 0.7) for cue in course.cues if rng.random() < orients]
     responses += [(turn.onset_s + between(rng, 0.5, 3), 0.7) for turn in course.turns if rng.random() < speaks]

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.emotion import EMOTIONS
 from data_schemas.event import Event
 from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
 from data_schemas.time import to_ns
@@ -148,11 +147,6 @@ def encoding_of(
     kept = [one for one in events if there[min(int(one.onset_ns / 1e9 * RATE_HZ), len(there) - 1)]]
     ordered = tuple(sorted(kept, key=lambda one: (one.onset_ns, one.kind)))
     return Encoding(spec, PERSON, Track(_ns(times_s), names, values, ok, reason), ordered)
-
-
-def emotion_name(code: int) -> str:
-    """Name of an emotion by its index."""
-    return EMOTIONS[code]
 
 
 def _ns(times_s: Curve) -> NDArray[np.int64]:
