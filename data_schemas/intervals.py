@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
-from data_schemas.time import Int64Array, Regular, TimeAxis, to_s
+from data_schemas.time import NS_PER_S, Int64Array, Regular, TimeAxis, to_s
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -171,3 +171,25 @@ class IntervalSet:
             return np.zeros(times.shape, dtype=bool)
         at = np.searchsorted(self._bounds[:, 0], times, side="right") - 1
         return (at >= 0) & (times < self._bounds[np.clip(at, 0, None), 1])
+
+
+def grid(extent: Interval, rate_hz: float) -> Int64Array:
+    """The multiples of 1/rate_hz that lie in the extent, so that two sessions share one grid.
+
+    Args:
+        extent: Half-open stretch of time.
+        rate_hz: Grid points per second, above 0 and at most 1e9.
+
+    Returns:
+        int64 ns, shape (g,), strictly increasing; empty where the extent holds no multiple.
+
+    Raises:
+        InvalidValueError: the rate is not above 0 Hz and at most 1 GHz.
+    """
+    if not np.isfinite(rate_hz) or not 0 < rate_hz <= NS_PER_S:
+        raise InvalidValueError("a grid needs a rate above 0 and at most 1e9 Hz", got=rate_hz)
+    period = NS_PER_S / rate_hz
+    first = int(np.floor(extent.start_ns / period)) - 1
+    last = int(np.ceil(extent.end_ns / period)) + 1
+    times = np.rint(np.arange(first, last + 1, dtype=np.float64) * period).astype(np.int64)
+    return times[(times >= extent.start_ns) & (times < extent.end_ns)]

@@ -15,8 +15,8 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
-from data_schemas.intervals import Interval
-from data_schemas.time import NS_PER_S, Int64Array, Regular
+from data_schemas.intervals import Interval, grid
+from data_schemas.time import NS_PER_S, Int64Array
 from fusion.attribution import joint_and_shares
 from fusion.checkpoint import Checkpoint, load_checkpoint
 from fusion.incongruence import find_incongruences
@@ -58,16 +58,14 @@ def fuse(
         InvalidValueError: encodings of different people, a bad grid rate, a device that is not there.
         MissingFileError, UnreadableFileError: the weights are not there or are no fusion weights.
     """
-    if not np.isfinite(grid_hz) or grid_hz <= 0:
-        raise InvalidValueError("the grid needs a rate above 0 Hz", got=grid_hz)
+    times = grid(extent, grid_hz)
     model = load_checkpoint(weights)
     where = pick_device(device)
     tokens = tokens_of(encodings, extent)
     network = model.network.to(where)
     joint, shares = joint_and_shares(network, tokens, model.decisions.temperature, where, hook)
     valid, silenced = judge(tokens, joint, model.decisions.cannot_say_above)
-    grid = grid_times(extent, grid_hz)
-    track = _track(tokens, joint, shares, valid, silenced, grid)
+    track = _track(tokens, joint, shares, valid, silenced, times)
     own = [event for encoding in encodings for event in encoding.events]
     events = find_incongruences(
         tokens.person, tokens.times_ns, joint, valid & ~silenced, shares, model.decisions, own
@@ -80,14 +78,6 @@ def judge(tokens: Tokens, joint: Joint, cannot_say_above: float) -> tuple[NDArra
     valid = np.any([tokens.present(channel) for channel in CHANNELS], axis=0)
     spoken = np.any([tokens.present(channel) for channel in SPEAKING], axis=0)
     return valid, ~spoken | (uncertainty_of(joint) > cannot_say_above)
-
-
-def grid_times(extent: Interval, grid_hz: float) -> Int64Array:
-    """Grid times within the extent: multiples of the period from 0 of the session clock, int64 ns."""
-    period = NS_PER_S / grid_hz
-    first, last = int(extent.start_ns // period) - 1, int(extent.end_ns // period) + 1
-    times = Regular(0, period, last).times_of(np.arange(first, last + 1))
-    return times[(times >= extent.start_ns) & (times < extent.end_ns)]
 
 
 def pick_device(name: str) -> str:
@@ -113,19 +103,19 @@ def _track(
     shares: NDArray[np.float64],
     valid: NDArray[np.bool_],
     silenced: NDArray[np.bool_],
-    grid: Int64Array,
+    times_ns: Int64Array,
 ) -> EmotionTrack:
     """Bring the statements from the steps of 0.5 s to the grid: linear between valid neighbours, never across a gap."""
     uncertainty, concealed = uncertainty_of(joint), concealed_of(joint)
     steps = np.column_stack([felt_of(joint), shown_of(joint), concealed, uncertainty, silenced, shares])
-    place = (grid - tokens.times_ns[0]) / HOP_NS
+    place = (times_ns - tokens.times_ns[0]) / HOP_NS
     left = np.clip(np.floor(place).astype(int), 0, len(tokens) - 1)
     right = np.clip(left + 1, 0, len(tokens) - 1)
     nearest = np.clip(np.rint(place).astype(int), 0, len(tokens) - 1)
     fraction = np.where(valid[left] & valid[right], np.clip(place - left, 0.0, 1.0), (nearest != left).astype(float))
     values = (1 - fraction[:, None]) * steps[left] + fraction[:, None] * steps[right]
     values[:, 10] = steps[nearest, 10]
-    return EmotionTrack(tokens.person, grid, values.astype(np.float32), valid[nearest])
+    return EmotionTrack(tokens.person, times_ns, values.astype(np.float32), valid[nearest])
 
 
 def _record(model: Checkpoint, tokens: Tokens, device: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from data_schemas.errors import NothingUsableError, TelltaleError
 from data_schemas.event import Event
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
-from data_schemas.intervals import IntervalSet
+from data_schemas.intervals import IntervalSet, grid
 from data_schemas.recording import Session
 from data_schemas.result import ChannelSummary, Problem, ResultRecord
 from pipeline import __version__, steps
@@ -115,7 +115,6 @@ class Analyzer:
     ) -> tuple[pa.Table, list[ChannelSummary]]:
         from modalities.registry import load_encoder
         from pipeline import timeline
-        from sync.resample import grid
 
         grid_ns = grid(session.extent, self.config.grid_hz)
         specs = {channel: load_encoder(name).spec for channel, name in self.config.encoders.items()}

@@ -18,7 +18,7 @@ from fusion.calibration import Decisions, Temperature
 from fusion.checkpoint import load_checkpoint
 from fusion.evaluation import subset_uncertainty, subsets
 from fusion.incongruence import find_incongruences
-from fusion.inference import fuse, grid_times
+from fusion.inference import fuse
 from fusion.posterior import concealed_of, divergence, felt_of, shown_of, uncertainty_of
 from fusion.windows import BATCH, fade, window_starts
 from pipeline.simulate.default_model import attribution_figures
@@ -162,18 +162,6 @@ def test_windows_cover_every_step_and_fade() -> None:
             seen[start : start + 40] += fade(min(n, 40))
         assert (seen > 0).all() and all(start >= 0 for start in window_starts(n, 40))
     assert window_starts(100, 40) == [0, 20, 40, 60]
-
-
-@pytest.mark.parametrize(
-    ("start", "end", "hz", "n"), [(0, 1, 25, 25), (0.013, 1, 25, 24), (-1, 1, 10, 20), (0, 10, 29.97, 300)]
-)
-def test_grid_times_are_multiples_of_the_period(start: float, end: float, hz: float, n: int) -> None:
-    from sync.resample import grid
-
-    extent = Interval(to_ns(start), to_ns(end))
-    times = grid_times(extent, hz)
-    assert len(times) == n
-    np.testing.assert_array_equal(times, grid(extent, hz))
 
 
 @pytest.mark.parametrize(("keyword", "value"), [("grid_hz", 0.0), ("grid_hz", float("nan")), ("device", "abacus")])

@@ -6,9 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
-from data_schemas.intervals import Interval
+from data_schemas.intervals import Interval, grid
 from data_schemas.time import NS_PER_S, Regular
-from sync.resample import grid, to_grid
+from sync.resample import to_grid
 
 MS = 1_000_000
 S = NS_PER_S
@@ -150,3 +150,10 @@ def test_wrong_calls_are_refused() -> None:
         to_grid(np.array([1, 2, 3]), one, one.astype(bool), np.array([1]), "linear", S)
     with pytest.raises(InvalidValueError, match="linear, nearest or hold"):
         to_grid(np.array([1, 2]), one, one.astype(bool), np.array([1]), "cubic", S)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "hz", "n"), [(0, 1, 25, 25), (0.013, 1, 25, 24), (-1, 1, 10, 20), (0, 10, 29.97, 300)]
+)
+def test_grid_counts(start_s: float, end_s: float, hz: float, n: int) -> None:
+    assert len(grid(Interval(round(start_s * S), round(end_s * S)), hz)) == n
