@@ -10,10 +10,13 @@ import argparse
 import sys
 import time
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from pipeline.cli.terminal import silence_native_libraries
 
 GATES: dict[str, str] = {
     "demo": "benchmarks.demo_quality:measure",
@@ -27,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--full", action="store_true", help="full sizes instead of reduced ones")
     parser.add_argument("--only", choices=sorted(GATES), action="append", help="run only this gate")
     options = parser.parse_args(arguments)
+    silence_native_libraries()
+    warnings.filterwarnings("ignore", module=r"google\.protobuf")
     bounds = tomllib.loads((Path(__file__).with_name("gates.toml")).read_text(encoding="utf-8"))
     passed = failed = 0
     for name in options.only or GATES:
