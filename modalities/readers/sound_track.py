@@ -16,6 +16,7 @@ from data_schemas.intervals import IntervalSet
 from data_schemas.stream import Audio, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
 from modalities.readers.frame_index import ticks_to_ns, zero_ticks
+from modalities.readers.packets import decode_packets
 
 if TYPE_CHECKING:
     from av import AudioFrame
@@ -100,21 +101,9 @@ def decode_sound(path: Path, track: int) -> Iterator[AudioFrame]:
     except (av.FFmpegError, OSError) as error:
         raise UnreadableFileError("the sound can no longer be opened", file=path, got=str(error)) from error
     with container:
-        packets = container.demux(container.streams.get(track)[0])
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError):
-                packet = None
-            if packet is None:
-                return
-            try:
-                frames = packet.decode()
-            except (av.FFmpegError, ValueError):
-                continue
-            for frame in frames:
-                if isinstance(frame, av.AudioFrame):
-                    yield frame
+        for frame in decode_packets(container, container.streams.get(track)[0]):
+            if isinstance(frame, av.AudioFrame):
+                yield frame
 
 
 def to_floats(frame: AudioFrame) -> NDArray[np.float32]:

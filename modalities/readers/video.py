@@ -15,6 +15,7 @@ from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import Explicit, Int64Array
 from modalities.readers.frame_index import FrameIndex, index_frames
+from modalities.readers.packets import decode_packets
 from modalities.readers.pictures import Framing, Picture, mode_for, mono_depth, to_array
 
 if TYPE_CHECKING:
@@ -111,21 +112,9 @@ def decode_frames(path: Path, track: int, seek_to: int | None = None) -> Iterato
         stream.codec_context.thread_count = _THREADS
         if seek_to is not None:
             container.seek(seek_to, stream=stream, backward=True)
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except (av.FFmpegError, OSError):
-                packet = None
-            if packet is None:
-                return
-            try:
-                frames = packet.decode()
-            except (av.FFmpegError, ValueError):
-                continue
-            for frame in frames:
-                if isinstance(frame, av.VideoFrame):
-                    yield frame
+        for frame in decode_packets(container, stream):
+            if isinstance(frame, av.VideoFrame):
+                yield frame
 
 
 def look_at(path: Path, track: int) -> Look:
