@@ -1,8 +1,10 @@
 """Motion of the face's regions between aligned pictures, the head's own motion taken out.
 
-Dense inverse search flow (Kroeger et al. 2016) between the aligned picture now and those about 1/8, 1/4 and 1 s ago.
-What a rigid head does to it is linear in place and depth for small turns (Longuet-Higgins & Prazdny 1980): fitted on
-points that expressions hardly move, robustly, and subtracted.
+Dense inverse search flow (Kroeger et al. 2016) between the aligned picture now and those about 1/15, 1/4 and 1 s ago.
+What a rigid head does to it is linear in place and depth for small turns (Longuet-Higgins & Prazdny 1980): fitted
+robustly on the whole face, most on the points that expressions hardly move, and subtracted. Hundreds of points
+together know the head's motion far better than a few stable ones; a movement of one part of the face does not bend the
+fit, because weights fall where flow departs from it.
 
 The flow goes down to single pixels (finest scale 0) without variational smoothing: the presets stop at a quarter of the
 resolution and lose two thirds of a movement of a few percent of the inter-ocular distance.
@@ -21,16 +23,32 @@ from data_schemas.time import NS_PER_S
 from modalities.face.models import FloatArray, Picture
 from modalities.face.regions import NAMES, REGIONS, STABLE, averaging
 
-LAGS_S = (0.125, 0.25, 1.0)
+LAGS_S = (1 / 15, 0.25, 1.0)
 """How long ago the picture is with which the present one is compared."""
 LAG_TOLERANCE = 0.4
 """A picture counts as `lag` ago when it is off by at most this share of the lag."""
 SMOOTH_PX = 7
 """Side of the square over which flow is averaged around a landmark, pixels of the aligned picture."""
 
-_USED = np.unique(np.r_[[i for points in REGIONS.values() for i in points], list(STABLE)]).astype(np.int64)
+LEAST_TRUST = 0.3
+"""Weight, before looking at the flow, of the points that expressions do move."""
+
+_LIDS = (
+    *(7, 22, 23, 24, 25, 26, 27, 28, 29, 30, 33, 56, 110, 112, 130, 133, 144, 145, 153, 154, 155, 157, 158, 159, 160),
+    *(161, 163, 173, 190, 243, 246, 247, 249, 252, 253, 254, 255, 256, 257, 258, 259, 260, 263, 286, 339, 341, 359, 362),
+    *(373, 374, 380, 381, 382, 384, 385, 386, 387, 388, 390, 398, 414, 463, 466, 467),
+)
+_OUTLINE = (
+    *(10, 21, 54, 58, 67, 93, 103, 109, 127, 132, 136, 148, 149, 150, 152, 162, 172, 176, 234, 251, 284, 288, 297, 323),
+    *(332, 338, 356, 361, 365, 377, 378, 379, 389, 397, 400, 454),
+)
+"""Flow says nothing of the head around the eyes, which blink, and at the outline, where the background begins."""
+_OF_REGIONS = {index for points in REGIONS.values() for index in points}
+_USED = np.array([i for i in range(468) if i in _OF_REGIONS or i not in {*_LIDS, *_OUTLINE}], dtype=np.int64)
 _REGION_MEAN = averaging(len(_USED), _USED)
-_TRUST = np.array([STABLE.get(int(i), 0.0) for i in _USED])
+_TRUST = np.array(
+    [0.0 if i in _LIDS or i in _OUTLINE else max(LEAST_TRUST, STABLE.get(i, 0.0)) for i in _USED.tolist()]
+)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -50,7 +68,7 @@ class LagFlow:
         back: For each lag how many remembered pictures ago its partner was, int (lags,); 0 where there was none.
         motion: Displacement of each region (x to the person's left, y up) in pixels of the aligned picture,
             float64 (lags, regions, 2); meaningless where `back` is 0.
-        remaining: Root mean square motion that is left on the stable points, pixels, (lags,).
+        remaining: Root mean square motion that is left on the points of the fit, pixels, (lags,).
     """
 
     back: NDArray[np.int64]
@@ -122,10 +140,10 @@ def remove_head_motion(flow: FloatArray, points: FloatArray, depth: FloatArray, 
     """Flow at landmarks minus that of a rigid head.
 
     Args:
-        flow: (used, 2), pixels, at the landmarks that have a region or are stable, in order of index.
+        flow: (used, 2), pixels, at the landmarks off the lids and the outline, in order of index.
         points: Where they are, (used, 2), pixels.
         depth: Towards the camera, any scale, (used,).
-        rounds: Rounds of reweighting by Cauchy's function, which lets go of stable points that moved after all.
+        rounds: Rounds of reweighting by Cauchy's function, which lets go of points that move otherwise.
 
     Returns:
         What is left, (used, 2).

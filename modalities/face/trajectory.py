@@ -1,8 +1,8 @@
-"""Where each region of the face is over time: precise flow over short spans, joined to landmarks over long ones.
+"""Where the face's regions were at each moment, from flow over several lags and from landmarks together.
 
-Flow says to within about 0.1 % of the inter-ocular distance how far a region moved since 1/8, 1/4 and 1 s ago,
-landmarks say where it is, some ten times worse and never drifting. The trajectory is the least-squares compromise of
-both.
+Flow says to about a tenth of a percent of the inter-ocular distance how far a region moved since 1/15, 1/4 and 1 s ago,
+but for the times when it fails; landmarks say where it is, some ten times worse and never drifting. The trajectory is
+the robust least-squares compromise of both.
 """
 
 from __future__ import annotations
@@ -10,20 +10,24 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.time import NS_PER_S
 from modalities.face.flow import LAGS_S
 from modalities.face.models import FloatArray
 from modalities.face.regions import NAMES
 
-FLOW_SIGMA = (0.08, 0.1, 0.25)
+FLOW_SIGMA = (0.25, 0.35, 0.8)
 """Standard error of flow for each of `LAGS_S`, percent of the inter-ocular distance."""
 PLACE_SIGMA = 1.5
-"""Standard error of landmarks including their slow errors, percent of the inter-ocular distance."""
-_COLUMNS = 8
-_ROUNDS = 400
+"""Standard error of one second of landmarks, whose errors are slow; percent of the inter-ocular distance."""
+_ROUNDS = 3
+_MOST_FRAMES = 6000
+_OVERLAP_S = 20.0
 
 
 def trace_regions(rows: NDArray[np.void]) -> FloatArray:
     """Place of each region by flow and landmarks together.
+
+    Long videos are solved in overlapping parts, so that memory stays flat.
 
     Args:
         rows: Rows of `observation.ROW`, in order of time.
@@ -32,66 +36,74 @@ def trace_regions(rows: NDArray[np.void]) -> FloatArray:
         Percent of the inter-ocular distance, axes as the face's, float32 (frames, regions, 2); 0 where no face was
         found.
     """
-    from scipy.sparse import coo_matrix, diags
+    n = len(rows)
+    out = np.zeros((n, len(NAMES), 2), np.float32)
+    if not rows["found"].any():
+        return out
+    period_s = _typical_period_s(rows["t_ns"])
+    overlap = min(_MOST_FRAMES // 3, round(_OVERLAP_S / period_s))
+    first = 0
+    while True:
+        end = n if n - first <= _MOST_FRAMES + overlap else first + _MOST_FRAMES
+        part = _solve_part(rows[first:end], period_s)
+        blend = np.ones(end - first, np.float32)
+        if first:
+            shared = min(overlap, end - first)
+            blend[:shared] = np.linspace(0, 1, shared, dtype=np.float32)
+        out[first:end] += blend[:, None, None] * (part - out[first:end])
+        if end == n:
+            return out
+        first = end - overlap
 
+
+def _typical_period_s(times_ns: NDArray[np.int64]) -> float:
+    return float(np.median(np.diff(times_ns))) / NS_PER_S if len(times_ns) > 1 else 1.0
+
+
+def _solve_part(rows: NDArray[np.void], period_s: float) -> FloatArray:
+    """Trajectories of one part, (frames, regions, 2): reweighted least squares, one banded system per region."""
+    from scipy.sparse import coo_matrix
+    from scipy.sparse.linalg import splu
+
+    n = len(rows)
+    out = np.zeros((n, len(NAMES), 2), np.float32)
     found = rows["found"]
-    out = np.zeros((len(rows), len(NAMES), 2), np.float32)
     if not found.any():
         return out
-    links = _links(rows)
-    n = len(rows)
-    places = np.where(found, 1 / PLACE_SIGMA**2, 1.0)
-    matrix = diags(places).tocsr()
-    for now, then, weight, _ in links:
-        size = (n, n)
-        stiff = coo_matrix((np.r_[weight, weight], (np.r_[now, then], np.r_[now, then])), size)
-        bond = coo_matrix((np.r_[weight, weight], (np.r_[now, then], np.r_[then, now])), size)
-        matrix = matrix + stiff.tocsr() - bond.tocsr()
-    flat = out.reshape(n, -1)
-    for first in range(0, flat.shape[1], _COLUMNS):
-        part = slice(first, first + _COLUMNS)
-        start = np.where(found[:, None], rows["place"].reshape(n, -1)[:, part], 0).astype(np.float64)
-        right = places[:, None] * start
-        for now, then, weight, lag in links:
-            pull = weight[:, None] * rows["motion"][:, lag].reshape(n, -1)[now, part].astype(np.float64)
+    place = rows["place"].astype(np.float64)
+    anchor = np.where(found, period_s / PLACE_SIGMA**2, 1.0)
+    now, then, motion, sigma = _links(rows)
+    at = np.arange(n)
+    entries = (np.r_[at, now, then, now, then], np.r_[at, now, then, then, now])
+    for region in range(len(NAMES)):
+        start = np.where(found[:, None], place[:, region], 0)
+        weight = 1 / sigma**2
+        x = start
+        for _ in range(_ROUNDS):
+            system = coo_matrix((np.r_[anchor, weight, weight, -weight, -weight], entries), (n, n)).tocsc()
+            right = anchor[:, None] * start
+            pull = weight[:, None] * motion[:, region]
             np.add.at(right, now, pull)
             np.subtract.at(right, then, pull)
-        flat[:, part] = _solve(matrix, right, start)
+            x = splu(system).solve(right)
+            away = np.linalg.norm(x[now] - x[then] - motion[:, region], axis=1)
+            weight = 1 / (sigma**2 * (1 + (away / (2 * sigma)) ** 2))
+        out[:, region] = x
+    out[~found] = 0
     return out
 
 
-def _links(rows: NDArray[np.void]) -> list[tuple[NDArray[np.int64], NDArray[np.int64], FloatArray, int]]:
-    """For each lag: rows, their partners, the weight of the flow between them, and the lag's number."""
-    out = []
+def _links(
+    rows: NDArray[np.void],
+) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray, FloatArray]:
+    """All measured steps: row, earlier row, motion (links, regions, 2) between them, and its standard error."""
+    parts = []
     for lag in range(len(LAGS_S)):
         back = rows["back"][:, lag].astype(np.int64)
         now = np.flatnonzero(rows["found"] & (back > 0))
-        error = np.hypot(FLOW_SIGMA[lag], 0.5 * rows["unsteady"][now, lag].astype(np.float64))
-        out.append((now, now - back[now], 1 / error**2, lag))
-    return out
-
-
-def _solve(matrix: object, right: FloatArray, start: FloatArray) -> FloatArray:
-    """Conjugate gradients with Jacobi's preconditioner, all columns at once (Hestenes & Stiefel 1952)."""
-    from scipy.sparse import csr_matrix
-
-    system = csr_matrix(matrix)
-    scale = 1 / system.diagonal()[:, None]
-    x = start.copy()
-    rest = right - system @ x
-    goal = 1e-8 * np.maximum((right**2 * scale).sum(axis=0), 1e-12)
-    pre = scale * rest
-    step = pre.copy()
-    energy = (rest * pre).sum(axis=0)
-    for _ in range(_ROUNDS):
-        image = system @ step
-        rate = energy / np.maximum((step * image).sum(axis=0), 1e-30)
-        x += rate * step
-        rest -= rate * image
-        pre = scale * rest
-        fresh = (rest * pre).sum(axis=0)
-        if np.all(fresh <= goal):
-            break
-        step = pre + fresh / np.maximum(energy, 1e-30) * step
-        energy = fresh
-    return x
+        now = now[now >= back[now]]
+        then = now - back[now]
+        error = np.hypot(FLOW_SIGMA[lag], 0.2 * rows["unsteady"][now, lag].astype(np.float64))
+        parts.append((now, then, rows["motion"][now, lag].astype(np.float64), error))
+    now, then, motion, sigma = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return now, then, motion, sigma
