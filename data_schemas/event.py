@@ -13,6 +13,7 @@ EVENT_KINDS: dict[str, str] = {
     "micro": "micro-expression: facial movement of at most 0.5 s",
     "macro": "macro-expression: facial movement of 0.5 to 4 s",
     "blink": "eyelid closure and reopening",
+    "gaze_shift": "jump of the eyes from one place to another",
     "gesture": "movement of hand, arm or trunk",
     "hand_to_face": "a hand touches or covers the face",
     "speech_turn": "stretch of speech of one person",

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import EncoderOutputError, InvalidValueError
 from data_schemas.event import Event
+from data_schemas.result import Problem
 from data_schemas.time import Int64Array
 
 REASONS: dict[str, str] = {
@@ -18,6 +19,13 @@ REASONS: dict[str, str] = {
     "no_stream": "the session has no such stream for this person, or it could not be read",
     "gap": "the stream has no data here",
     "no_face": "no face was found",
+    "too_small": "the face is too small in the picture to judge it",
+    "turned_away": "the head is turned too far to judge the face; its angles are still given",
+    "too_dark": "too little light or contrast to judge the face",
+    "too_bright": "too much of the face is overexposed",
+    "blurred": "out of focus or blurred by motion",
+    "occluded": "a hand or an object covers part of the face",
+    "unsure_who": "a face is in view that could be one of several people; the warnings ask about it",
     "no_body": "no body was found",
     "silent": "digital silence",
     "unvoiced": "no voiced speech here",
@@ -89,7 +97,8 @@ class Track:
         names: f feature names.
         values: float32, shape (n, f); the value of an invalid cell means nothing (0 by convention).
         valid: bool, shape (n, f).
-        reason: object array of str, shape (n,): why the sample as a whole is invalid, "" where any cell is valid.
+        reason: object array of str, shape (n,): why the sample cannot be judged, "" where it can. Cells that describe
+            the picture and not the person (the angles of a head that is turned away) may be valid nevertheless.
     """
 
     times_ns: Int64Array
@@ -139,6 +148,7 @@ class Encoding:
         streams: Names of the streams it read.
         parameters: Settings it ran with, JSON-serialisable.
         warnings: What a user should know, in plain sentences.
+        questions: What only the user can tell, with the lines of the manifest that tell it.
     """
 
     spec: EncoderSpec
@@ -149,6 +159,7 @@ class Encoding:
     streams: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    questions: tuple[Problem, ...] = ()
 
     def check(self) -> Encoding:
         """Return self if it keeps to its spec.

@@ -85,6 +85,16 @@ class Region(_Strict):
     height: int = Field(gt=0)
 
 
+class SeatEntry(_Strict):
+    """The answer to a question of `analyze`: who was where in a video of several people."""
+
+    time_s: float = Field(description="session time, as the question has it")
+    person: Name
+    x: float | None = Field(
+        None, ge=0, le=1, description="middle of the face, share of the picture's width; may be left out for one face"
+    )
+
+
 class StreamEntry(_Strict):
     """One recorded signal: what it is, where it lies, on which clock."""
 
@@ -105,7 +115,30 @@ class StreamEntry(_Strict):
     rotation: Literal[0, 90, 180, 270] | None = Field(None, description="clockwise, instead of what the file says")
     depth_scale_m: float | None = Field(None, gt=0)
     person: Name | None = None
+    people: list[Name] | None = Field(
+        None, description="a face video of several people of the session: who they are, from the camera's left to right"
+    )
+    seats: list[SeatEntry] = Field(
+        default_factory=list, description="answers: who was where, when somebody came back and could not be told"
+    )
     clock: Name = "session"
+
+    @model_validator(mode="after")
+    def _people_of_a_face_video(self) -> Self:
+        if self.people is None:
+            if self.seats:
+                raise ValueError("seats answers for a video of several people: give people = [...] too")
+            return self
+        if self.person is not None:
+            raise ValueError("give either person or people, not both")
+        if not self.kind.startswith("face_"):
+            raise ValueError("only a face video may show several people; give other streams one person each")
+        if len(self.people) < 2 or len(set(self.people)) < len(self.people):
+            raise ValueError("people names two or more different people; for one write person = ...")
+        for seat in self.seats:
+            if seat.person not in self.people:
+                raise ValueError(f"seats: '{seat.person}' is not among people = {', '.join(self.people)}")
+        return self
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
@@ -163,8 +196,9 @@ class Manifest(_Strict):
             if twice:
                 raise ValueError(f"{what}: named twice: {', '.join(twice)}")
         for stream in self.streams:
-            if stream.person is not None and stream.person not in people:
-                raise ValueError(f"stream '{stream.name}': no person '{stream.person}'; there are {', '.join(people)}")
+            for person in (stream.person, *(stream.people or ())):
+                if person is not None and person not in people:
+                    raise ValueError(f"stream '{stream.name}': no person '{person}'; there are {', '.join(people)}")
             if stream.clock != "session" and stream.clock not in self.clocks:
                 known = ", ".join(["session", *self.clocks])
                 raise ValueError(f"stream '{stream.name}': no clock '{stream.clock}'; there are {known}")
@@ -185,7 +219,7 @@ class Manifest(_Strict):
         return self
 
     def person_of(self, stream: StreamEntry) -> str | None:
-        """Whom a stream records: as stated, or the only person of the session; None when shared."""
-        if stream.person is not None or stream.kind in ("markers", "pulse", "cues", "ignore"):
+        """Whom a stream records: as stated, or the session's only person; None when it is shared or shows several."""
+        if stream.person is not None or stream.people or stream.kind in ("markers", "pulse", "cues", "ignore"):
             return stream.person
         return self.people[0].id if len(self.people) == 1 else None

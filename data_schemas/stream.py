@@ -29,6 +29,22 @@ class TimeMap(Protocol):
         """Times of the first clock, int64 ns, same shape."""
 
 
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """What the manifest says of who is where in a video of several people.
+
+    Attributes:
+        time_s: Session time.
+        person: Who.
+        x: Middle of the face then, as a share of the picture's width, 0 left .. 1 right; None where only one face is in
+            question.
+    """
+
+    time_s: float
+    person: str
+    x: float | None = None
+
+
 @dataclass(frozen=True)
 class StreamInfo:
     """Where a stream comes from.
@@ -43,6 +59,8 @@ class StreamInfo:
         wall_start: Wall-clock time of the native zero as the header has it; often wrong, never trusted.
         nominal_rate_hz: Rate that the header claims.
         notes: What the reader repaired or found odd, for the report.
+        people: Whom a video shows that shows several people, from the left of the picture to the right.
+        seats: What the manifest says of who sits where at some time.
     """
 
     name: str
@@ -54,6 +72,8 @@ class StreamInfo:
     wall_start: datetime | None = None
     nominal_rate_hz: float | None = None
     notes: tuple[str, ...] = ()
+    people: tuple[str, ...] = ()
+    seats: tuple[Seat, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -33,6 +33,21 @@ class Task:
     def of_kind(self, *kinds: str) -> list[Stream]:
         """The streams of these kinds, in order of the manifest."""
         return [stream for stream in self.streams.values() if stream.info.kind in kinds]
+
+
+class EncoderOfSeveral(Protocol):
+    """What an encoder also offers if it can tell several people of one stream apart."""
+
+    def encode_several(self, task: Task, people: Sequence[str]) -> list[Encoding]:
+        """Encode everybody whom the task's streams show, reading each stream once.
+
+        Args:
+            task: Its `person` is the first of the people; its streams are those that show several people.
+            people: Whom to give an encoding each, all of them named in the streams' `info.people`.
+
+        Returns:
+            One encoding per person, in order.
+        """
 
 
 class Encoder(Protocol):

@@ -126,7 +126,8 @@ class Analyzer:
             for channel, spec in specs.items():
                 if channel not in own:
                     tried = any(
-                        s.info.kind in spec.inputs and s.info.person in (person.id, None)
+                        s.info.kind in spec.inputs
+                        and (person.id in s.info.people or (not s.info.people and s.info.person in (person.id, None)))
                         for s in session.streams.values()
                     )
                     grids.append(timeline.absent(spec, grid_ns, "encoder_failed" if tried else "no_stream"))

@@ -6,27 +6,29 @@ asked about the same signals. Scores are those of `modalities.face.spotting.eval
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from tempfile import TemporaryDirectory
 
 import numpy as np
-from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError, MissingFileError, NothingUsableError, TelltaleError
+from data_schemas.errors import InvalidValueError, NothingUsableError, TelltaleError
 from data_schemas.hook import Hook, silent
-from pipeline.bench_material import MANNERS, Copy, open_video, simulated_copies, video_copies
-from pipeline.bench_scores import Found, Outcome, Planted
+from pipeline.bench_cache import code_version
+from pipeline.bench_plan import MANNERS, CopyPlan, list_videos, materials_of, plan_simulated, plan_video
+from pipeline.bench_scores import Outcome
+from pipeline.bench_work import CopyAnswer, CopyTask, FaceTask, follow, own_movement, work
+from pipeline.bench_workers import share_out
 
-if TYPE_CHECKING:
-    from modalities.face.spotting.base import Expression, Spotter
+__all__ = ["Bench", "face_of", "own_movement", "run_bench"]
 
-VIDEO_ENDINGS = (".avi", ".m4v", ".mkv", ".mov", ".mp4", ".webm")
 CALM_PERCENT, LIVELY_PERCENT = 0.6, 2.0
 """Own movement of a face over 0.25 s, percent of the inter-ocular distance: below the first calm, from the second
 on lively."""
+LOOKING = ("pipeline.bench_material", "modalities.face.observation")
+"""Modules whose code, with all that they import, decides what is seen of a copy."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +37,9 @@ class Bench:
 
     Attributes:
         outcomes: One per spotter and copy.
-        own_movement: By material, the face's own movement over 0.25 s in its first copy, which for a video is the
-            unplanted one (`own_movement`).
-        refused: Videos that could not be used, and why.
+        own_movement: By material, the face's own movement over 0.25 s (`bench_work.own_movement`): of a video that of
+            its unplanted copy, of simulated faces the median of their copies.
+        refused: Videos and copies that could not be used, and why.
     """
 
     outcomes: tuple[Outcome, ...]
@@ -52,6 +54,9 @@ def run_bench(
     minutes: float = 4.0,
     seed: int = 0,
     simulated: bool = True,
+    jobs: int = 1,
+    cache: Path | None = None,
+    version: str | None = None,
     hook: Hook = silent,
 ) -> Bench:
     """Measure spotters.
@@ -62,122 +67,85 @@ def run_bench(
         minutes: Planted length in all, shared evenly by the two simulated manners and the videos.
         seed: Of faces, plans and disturbances.
         simulated: Whether simulated faces take part.
-        hook: Told of each copy, by material.
+        jobs: Worker processes; 1 does the work in this one. More than one need a main module that can be imported.
+        cache: Folder in which what is seen of each copy is kept, and found again by the next run.
+        version: Key of the cache for the code that looks; by default a hash of that code.
+        hook: Told how many copies are done.
 
     Raises:
-        InvalidValueError: no spotter, an unknown one, or a length that is not positive.
+        InvalidValueError: no spotter, an unknown one, or a length or number of jobs that is not positive.
         MissingFileError: the folder is not there.
         NothingUsableError: it holds no video that can be used.
     """
-    from modalities.face.spotting.base import load_spotter
+    from modalities.face.spotting.base import load_spotter, reducers_of
 
-    if not (spotters and minutes > 0):
-        raise InvalidValueError("the bench needs a spotter and a positive length", got=(list(spotters), minutes))
+    if not (spotters and minutes > 0 and jobs > 0):
+        got = (list(spotters), minutes, jobs)
+        raise InvalidValueError("the bench needs a spotter, a positive length and at least one job", got=got)
     loaded = [load_spotter(name) for name in spotters]
     files = [] if videos is None else list_videos(videos)
+    plans, refused = _plan_all(files, minutes, seed, simulated)
+    if cache is not None and version is None:
+        reducing = {type(one).__module__ for one in reducers_of(loaded).values()}
+        version = code_version([*LOOKING, *reducing])
+    with nullcontext(cache) if cache is not None else TemporaryDirectory() as folder:
+        faces = Path(folder) / f"v{version or 0}" / "faces"
+        kept = _follow_all(plans, faces, jobs, refused, hook)
+        tasks = [
+            CopyTask(plan, tuple(spotters), kept.get(plan.material), cache, version or "")
+            for plan in plans
+            if plan.file is None or plan.material in kept
+        ]
+        answers = share_out(work, tasks, jobs, lambda done: hook("copies", done, len(tasks)))
+    outcomes: list[Outcome] = []
+    own: dict[str, list[float]] = {}
+    for task, answer in zip(tasks, answers, strict=True):
+        if isinstance(answer, CopyAnswer):
+            outcomes += answer.outcomes
+            own.setdefault(task.plan.material, []).append(answer.own_movement)
+        else:
+            refused[task.plan.name] = answer
+    if not outcomes or (files and not any(plan.file is not None and plan.material in own for plan in plans)):
+        raise NothingUsableError("no video can be used", file=videos, got="; ".join(refused.values()))
+    movement = {name: values[0] if name in kept else float(np.median(values)) for name, values in own.items()}
+    return Bench(tuple(outcomes), movement, refused)
+
+
+def _plan_all(
+    files: Sequence[Path], minutes: float, seed: int, simulated: bool
+) -> tuple[list[CopyPlan], dict[str, str]]:
+    """Copies of all sources, and the videos that cannot be used."""
     refused: dict[str, str] = {}
     usable = []
     for file in files:
         try:
-            open_video(file)
+            plan_video(file, minutes, seed)
             usable.append(file)
         except TelltaleError as error:
             refused[file.name] = str(error)
     manners = MANNERS if simulated else ()
     share = minutes / max(1, len(manners) + len(usable))
-    sources: list[tuple[str, Iterator[Copy]]] = [
-        (f"simulated {name}", simulated_copies(name, share, seed)) for name in manners
-    ]
-    sources += [(file.name, video_copies(file, share, seed)) for file in usable]
-    outcomes: list[Outcome] = []
-    own: dict[str, float] = {}
-    for source, copies in sources:
-        done = 0
-        try:
-            for done, copy in enumerate(copies, start=1):
-                hook(source, done - 1, None)
-                rows, looking_s = observe(copy)
-                if copy.material not in own:
-                    own[copy.material] = own_movement(rows)
-                outcomes += ask(loaded, spotters, copy, rows, looking_s)
-        except TelltaleError as error:
-            refused[source] = str(error)
-        hook(source, done, done)
-    if not outcomes or (files and len(refused) >= len(files)):
-        raise NothingUsableError("no video can be used", file=videos, got="; ".join(refused.values()))
-    return Bench(tuple(outcomes), own, refused)
+    plans = [plan for manner in manners for plan in plan_simulated(manner, share, seed)]
+    return [*plans, *(plan for file in usable for plan in plan_video(file, share, seed))], refused
 
 
-def list_videos(folder: Path) -> list[Path]:
-    """Video files directly in a folder, by name.
-
-    Raises:
-        MissingFileError: no such folder.
-        NothingUsableError: no video in it.
-    """
-    if not folder.is_dir():
-        raise MissingFileError("no such folder of videos", file=folder)
-    found = sorted(path for path in folder.iterdir() if path.suffix.lower() in VIDEO_ENDINGS)
-    if not found:
-        raise NothingUsableError("the folder holds no video", file=folder, expected=", ".join(VIDEO_ENDINGS))
-    return found
-
-
-def observe(copy: Copy) -> tuple[NDArray[np.void], float]:
-    """What the face encoder keeps of each frame of a copy, and the seconds that it took to look."""
-    from modalities.face.models import borrowed_models
-    from modalities.face.observation import FaceObserver
-
-    spent = 0.0
-    with borrowed_models() as models:
-        observer = FaceObserver(models)
-        for t_ns, picture in zip(copy.times_ns.tolist(), copy.pictures(), strict=False):
-            began = time.perf_counter()
-            observer.add(picture, t_ns)
-            spent += time.perf_counter() - began
-        return observer.rows(), spent
-
-
-def own_movement(rows: NDArray[np.void]) -> float:
-    """Median over frames of the mean movement of the regions over 0.25 s, percent of the inter-ocular distance."""
-    from modalities.face.flow import LAGS_S
-
-    lag = LAGS_S.index(0.25)
-    linked = rows["found"] & (rows["back"][:, lag] > 0)
-    size = np.linalg.norm(rows["motion"][linked, lag].astype(np.float64), axis=-1).mean(axis=-1)
-    return float(np.median(size)) if len(size) else 0.0
+def _follow_all(
+    plans: Sequence[CopyPlan], folder: Path, jobs: int, refused: dict[str, str], hook: Hook
+) -> dict[str, Path]:
+    """By material of real videos, the file that says where the face is; what fails goes to `refused`."""
+    firsts = {plan.material: plan for plan in reversed(plans) if plan.file is not None}
+    tasks = []
+    for material in materials_of(plans):
+        first = firsts.get(material)
+        if first is not None and first.file is not None:
+            facts = first.file.stat()
+            name = f"{first.file.stem}-{first.length_s:.3f}-{facts.st_size}-{facts.st_mtime_ns}.npz"
+            tasks.append(FaceTask(first.file, first.length_s, folder / name))
+    answers = share_out(follow, tasks, jobs, lambda done: hook("faces of the videos", done, len(tasks)))
+    refused |= {task.video.name: answer for task, answer in zip(tasks, answers, strict=True) if isinstance(answer, str)}
+    return {t.video.name: t.target for t, answer in zip(tasks, answers, strict=True) if not isinstance(answer, str)}
 
 
 def face_of(own_percent: float) -> str:
     """Sort of a face by its own movement: "calm", "between" or "lively"."""
     return "calm" if own_percent < CALM_PERCENT else "lively" if own_percent >= LIVELY_PERCENT else "between"
-
-
-def ask(
-    loaded: Sequence[Spotter], names: Sequence[str], copy: Copy, rows: NDArray[np.void], looking_s: float
-) -> list[Outcome]:
-    """What each spotter says of one copy."""
-    from modalities.face.analysis import judge, make_signals
-
-    began = time.perf_counter()
-    signals, _ = make_signals(rows, judge(rows))
-    common_s = looking_s + time.perf_counter() - began
-    planted = tuple(
-        Planted(event.kind, truth.onset_frame, truth.apex_frame, truth.offset_frame, event.percent, event.duration_s)
-        for event, truth in copy.planted
-    )
-    out = []
-    for name, spotter in zip(names, loaded, strict=True):
-        began = time.perf_counter()
-        expressions = spotter.spot(signals).expressions
-        seconds = common_s + time.perf_counter() - began
-        found = tuple(_found(one, copy) for one in expressions)
-        out.append(Outcome(name, copy.name, copy.material, copy.natural, copy.times_ns, planted, found, seconds))
-    return out
-
-
-def _found(one: Expression, copy: Copy) -> Found:
-    from modalities.face.spotting.table import nearest_frame
-
-    onset, apex, offset = (nearest_frame(t, copy.times_ns) for t in (one.onset_ns, one.apex_ns, one.offset_ns))
-    return Found(one.kind, onset, apex, offset, one.score, "+".join(one.aus))

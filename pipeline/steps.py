@@ -6,8 +6,9 @@ Each takes the result of the one before and returns a new object; none changes w
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from data_schemas.errors import ManifestError, TelltaleError
 from data_schemas.features import Encoding
@@ -15,10 +16,10 @@ from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet
 from data_schemas.recording import Recording, Session
 from data_schemas.result import Problem
-from data_schemas.session import Manifest
-from data_schemas.stream import Mark, Marks, Signal, Stream, StreamInfo
+from data_schemas.session import Manifest, StreamEntry
+from data_schemas.stream import Mark, Marks, Seat, Signal, Stream, StreamInfo
 from data_schemas.time import NS_PER_S, to_s
-from modalities.base import Task
+from modalities.base import EncoderOfSeveral, Task
 from modalities.registry import load_encoder
 from pipeline.config import Config
 
@@ -53,7 +54,7 @@ def read(manifest: Manifest, root: Path, hook: Hook = silent) -> Recording:
         except TelltaleError as error:
             problems.append(Problem.of(error).model_copy(update={"stream": entry.name}))
             continue
-        streams[entry.name] = stream
+        streams[entry.name] = _with_people(stream, entry)
         for note in stream.info.notes:
             file = stream.info.files[0] if stream.info.files else None
             problems.append(Problem(severity="note", what=f"{entry.name}: {note}", stream=entry.name, file=file))
@@ -99,8 +100,16 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
     shared = _context_streams(session)
     encodings: list[Encoding] = []
     problems: list[Problem] = _nobodys(session)
+    together: set[tuple[str, str]] = set()
+    for channel, name in config.encoders.items():
+        found, failed, done = _encode_together(session, config, channel, name, hook)
+        encodings += found
+        problems += failed
+        together |= {(person, channel) for person in done}
     for person in session.manifest.people:
         for channel, name in config.encoders.items():
+            if (person.id, channel) in together:
+                continue
             encoder = load_encoder(name)
             streams = {
                 key: stream
@@ -120,6 +129,53 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
             encodings.append(encoding)
             problems += [*_complaints(encoding), *_unused(encoding, streams)]
     return encodings, problems
+
+
+def _encode_together(
+    session: Session, config: Config, channel: str, name: str, hook: Hook
+) -> tuple[list[Encoding], list[Problem], tuple[str, ...]]:
+    """Encode everybody whom streams of several people show, except those who have a stream of their own.
+
+    Returns:
+        Encodings, problems, and whose channel is done with, by success or failure.
+    """
+    encoder = load_encoder(name)
+    fitting = {key: one for key, one in session.streams.items() if one.info.kind in encoder.spec.inputs}
+    shared = {key: stream for key, stream in fitting.items() if stream.info.people}
+    own = {stream.info.person for stream in fitting.values()}
+    shown = {person for stream in shared.values() for person in stream.info.people}
+    people = tuple(one.id for one in session.manifest.people if one.id in shown and one.id not in own)
+    problems = [
+        Problem(
+            severity="warning",
+            what=f"stream '{key}' ({stream.info.kind}) was not used for {person}, who has one of their own",
+            stream=key,
+        )
+        for key, stream in shared.items()
+        for person in stream.info.people
+        if person in own
+    ]
+    if not people:
+        return [], problems, ()
+    if not hasattr(encoder, "encode_several"):
+        what = f"encoder '{name}' cannot tell several people of one stream apart: {', '.join(shared)} was not used"
+        return [], [*problems, Problem(severity="error", what=what, stream=next(iter(shared)))], people
+    own_hook = _Renamed(hook, f"{channel} of {', '.join(people)}")
+    task = Task(people[0], shared, session.extent, config.settings.get(channel, {}), own_hook)
+    try:
+        found = [one.check() for one in cast(EncoderOfSeveral, encoder).encode_several(task, people)]
+    except TelltaleError as error:
+        return [], [*problems, Problem.of(error)], people
+    own_hook.finish()
+    for encoding in found:
+        problems += [*_complaints(encoding), *encoding.questions]
+    used = {key for encoding in found for key in encoding.streams}
+    problems += [
+        Problem(severity="warning", what=f"stream '{key}' was not used: {', '.join(used)} was read first", stream=key)
+        for key in shared
+        if key not in used
+    ]
+    return found, problems, people
 
 
 def fuse(
@@ -156,6 +212,14 @@ def fuse(
     return tracks, events, problems
 
 
+def _with_people(stream: Stream, entry: StreamEntry) -> Stream:
+    """The stream with whom it shows, where it shows several people."""
+    if not entry.people:
+        return stream
+    seats = tuple(Seat(seat.time_s, seat.person, seat.x) for seat in entry.seats)
+    return replace(stream, info=replace(stream.info, people=tuple(entry.people), seats=seats))
+
+
 def _concerns(stream: Stream, person: str) -> bool:
     """Whether a stream says something of a person; only events may concern everybody."""
     return stream.info.person == person or (stream.info.person is None and stream.info.kind in ("cues", "markers"))
@@ -167,11 +231,14 @@ def _nobodys(session: Session) -> list[Problem]:
     return [
         Problem(
             severity="error",
-            what=f"stream '{name}' does not say whom it records and was not used. Add person = one of {people}.",
+            what=f"stream '{name}' does not say whom it records and was not used. Add person = one of {people}"
+            + (", or people = [...] if it shows several of them." if stream.info.kind.startswith("face") else "."),
             stream=name,
         )
         for name, stream in session.streams.items()
-        if stream.info.person is None and stream.info.kind not in ("cues", "markers", "pulse")
+        if stream.info.person is None
+        and not stream.info.people
+        and stream.info.kind not in ("cues", "markers", "pulse")
     ]
 
 
@@ -263,6 +330,11 @@ def _complaints(encoding: Encoding) -> list[Problem]:
 _MENDS = {
     "no_face": "Check that the stream shows a face, large enough (150 px) and turned to the camera, "
     "or set its kind to body_video or ignore.",
+    "too_small": "Film the face larger: 150 px wide or more.",
+    "too_dark": "Check light and exposure of the recording.",
+    "too_bright": "Check light and exposure of the recording.",
+    "turned_away": "Film the face from the front.",
+    "unsure_who": "Answer the questions about this stream in the manifest.",
     "no_body": "Check that the stream shows a body, or set its kind to face_rgb or ignore.",
     "silent": "Check the microphone's track, or set the stream's kind to ignore.",
     "electrode_off": "The signal is flat or saturated throughout: check electrode, column and unit.",

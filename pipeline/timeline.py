@@ -64,9 +64,10 @@ def joined(encoding: Encoding, grid_ns: Int64Array, support: IntervalSet) -> Cha
             got, ok = to_grid(track.times_ns, track.values[:, at], track.valid[:, at], grid_ns, join, gap_ns)
             values[:, at], valid[:, at] = np.clip(got, *_range([spec.features[i] for i in at])), ok
     valid &= support.contains(grid_ns)[:, None]
-    reason = _nearest_reason(encoding, grid_ns, gap_ns)
+    reason, described = _nearest_reason(encoding, grid_ns, gap_ns)
     reason[~support.contains(grid_ns)] = "gap"
-    reason[valid.any(axis=1)] = ""
+    more = valid & ~described
+    reason[more.any(axis=1)] = ""
     return ChannelGrid(spec.channel, spec.features, np.where(valid, values, 0), valid, reason)
 
 
@@ -77,18 +78,28 @@ def _range(features: Sequence[FeatureSpec]) -> tuple[NDArray[np.float64], NDArra
     return np.array(low), np.array(high)
 
 
-def _nearest_reason(encoding: Encoding, grid_ns: Int64Array, gap_ns: int) -> NDArray[np.object_]:
-    times, reasons = encoding.track.times_ns, encoding.track.reason
+def _nearest_reason(
+    encoding: Encoding, grid_ns: Int64Array, gap_ns: int
+) -> tuple[NDArray[np.object_], NDArray[np.bool_]]:
+    """The reason of the nearest sample at each grid time, (g,), and which cells are valid in spite of it, (g, f).
+
+    Those are the cells that describe the picture rather than the person, such as the angles of a head turned away.
+    """
+    track = encoding.track
     out = np.full(len(grid_ns), "gap", dtype=object)
-    if not len(times):
-        return out
-    right = np.clip(np.searchsorted(times, grid_ns), 0, len(times) - 1)
+    described = np.zeros((len(grid_ns), len(track.names)), bool)
+    if not len(track.times_ns):
+        return out, described
+    right = np.clip(np.searchsorted(track.times_ns, grid_ns), 0, len(track.times_ns) - 1)
     left = np.clip(right - 1, 0, None)
-    nearest = np.where(np.abs(times[left] - grid_ns) <= np.abs(times[right] - grid_ns), left, right)
-    close = np.abs(times[nearest] - grid_ns) <= gap_ns
-    out[close] = reasons[nearest[close]]
+    before, after = np.abs(track.times_ns[left] - grid_ns), np.abs(track.times_ns[right] - grid_ns)
+    nearest = np.where(before <= after, left, right)
+    close = np.minimum(before, after) <= gap_ns
+    out[close] = track.reason[nearest[close]]
+    said = close & (out != "")
+    described[said] = track.valid[nearest[said]]
     out[out == ""] = "gap"
-    return out
+    return out, described
 
 
 def fused(track: EmotionTrack | None, grid_ns: Int64Array) -> ChannelGrid:

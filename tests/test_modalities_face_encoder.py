@@ -222,7 +222,8 @@ def test_turned_faces_keep_their_angles_and_lose_their_expressions() -> None:
         assert list(np.flatnonzero(~track.column(name)[1])) == [*range(40, 60), *range(80, 90)], name
     for name in ("yaw_deg", "face_size_px", "confidence"):
         assert list(np.flatnonzero(~track.column(name)[1])) == list(range(80, 90)), name
-    assert set(track.reason[80:90]) == {"no_face"} and set(track.reason[:80]) == {""}
+    assert set(track.reason[80:90]) == {"no_face"} and set(track.reason[40:60]) == {"turned_away"}
+    assert set(np.delete(track.reason, [*range(40, 60), *range(80, 90)])) == {""}
     confidence = track.column("confidence")[0]
     assert confidence[0] > 0.95 and confidence[50] < 0.7
 

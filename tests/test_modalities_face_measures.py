@@ -8,9 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.time import to_ns
-from modalities.face.action_units import AU_NAMES, FULL_SCALE, MOVES, explain_movement
 from modalities.face.eyes import blink_rate, closure_of, find_blinks, lid_heights, measure_opening
-from modalities.face.flow import LAGS_S, remove_head_motion
+from modalities.face.flow import LAGS_S
 from modalities.face.head_pose import head_angles
 from modalities.face.mouth import find_speech
 from modalities.face.neutral import subtract_neutral
@@ -163,69 +162,6 @@ def test_trajectories_join_fast_flow_and_slow_landmarks() -> None:
     assert error[:, 3].std() < 0.2
     assert np.abs(np.diff(error[:290, 3], axis=0)).mean() < 0.1
     assert not traced[~found].any()
-
-
-def movement_of(name: str, intensity: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Regions, lids and mouth as the table says, one frame."""
-    motion, lids, mouth = np.zeros((1, len(NAMES), 2)), np.zeros((1, 2, 2)), np.zeros(1)
-    side = name.partition("_")[2]
-    for region, (out, up) in MOVES[name].items():
-        if region.startswith("lid_"):
-            lids[:, :, int(region == "lid_lower")] = FULL_SCALE * up * intensity
-        elif region == "mouth":
-            mouth[:] = FULL_SCALE * up * intensity
-        elif region in NAMES:
-            motion[:, NAMES.index(region)] = (0, FULL_SCALE * up * intensity)
-        else:
-            for which, sign in (("right", -1), ("left", 1)):
-                if side in ("", which):
-                    at = NAMES.index(f"{region}_{which}")
-                    motion[:, at] = (sign * FULL_SCALE * out * intensity, FULL_SCALE * up * intensity)
-    return motion, lids, mouth
-
-
-@pytest.mark.parametrize("name", AU_NAMES)
-def test_each_action_unit_is_told_from_the_others(name: str) -> None:
-    found = dict(zip(AU_NAMES, explain_movement(*movement_of(name, 0.7))[0], strict=True))
-    own = found.pop(name)
-    assert 0.45 <= own <= 0.75
-    assert max(found.values()) < 0.2 * own
-
-
-def test_sums_of_action_units_are_shared_out() -> None:
-    parts = [movement_of(name, size) for name, size in (("au06", 0.6), ("au12_left", 0.8), ("au12_right", 0.3))]
-    motion, lids, mouth = (sum(values) for values in zip(*parts, strict=True))
-    found = dict(zip(AU_NAMES, explain_movement(motion, lids, mouth)[0], strict=True))
-    assert found["au06"] == pytest.approx(0.6, abs=0.12)
-    assert found["au12_left"] == pytest.approx(0.8, abs=0.12)
-    assert found["au12_right"] == pytest.approx(0.3, abs=0.12)
-    assert max(value for name, value in found.items() if name not in ("au06", "au12_left", "au12_right")) < 0.1
-
-
-def test_small_movement_and_blinks_are_no_action_unit() -> None:
-    rng = np.random.default_rng(3)
-    motion = 0.15 * rng.standard_normal((200, len(NAMES), 2))
-    lids = 0.2 * rng.standard_normal((200, 2, 2))
-    lids[100:, :, 0] -= 8
-    found = explain_movement(motion, lids, 0.2 * rng.standard_normal(200))
-    assert np.mean(found[:100] > 0.1) < 0.01
-    assert found[100:, AU_NAMES.index("au07")].mean() < 0.15
-
-
-def test_head_motion_is_removed_from_flow() -> None:
-    from modalities.face.flow import _REGION_MEAN, _USED
-
-    rng = np.random.default_rng(4)
-    points = rng.uniform(20, 140, (len(_USED), 2))
-    depth = rng.uniform(-0.5, 0.7, len(_USED))
-    head = np.array([1.5, -0.7]) + (points - 80) @ np.array([[0.01, 0.004], [-0.006, 0.012]]) + depth[:, None] * (2, -1)
-    face = np.zeros_like(head)
-    brow = _REGION_MEAN[NAMES.index("brow_inner_left")] > 0
-    face[brow] = (0, -1.0)
-    left = remove_head_motion(head + face + 0.02 * rng.standard_normal(head.shape), points, depth)
-    still = ~brow
-    assert np.sqrt((left[still] ** 2).sum(axis=1).mean()) < 0.1
-    np.testing.assert_allclose(left[brow].mean(axis=0), (0, -1), atol=0.1)
 
 
 def test_one_euro_calms_jitter_and_follows_movement() -> None:

@@ -71,9 +71,9 @@ def test_micro_and_macro_are_found_at_any_frame_rate(rate: str) -> None:
     t = times_at(rate)
     signals = signals_of(t)
     planted = [
-        ("macro", (5.0, 5.4, 6.5, 7.2), SMILE, 1.0, "au12_left"),
+        ("macro", (5.0, 5.4, 6.5, 7.2), SMILE, 1.0, "au12"),
         ("micro", (12.0, 12.12, 12.12, 12.32), FROWN, 0.5, "au04"),
-        ("micro", (18.0, 18.2, 18.2, 18.45), SMILE, 0.35, "au12_right"),
+        ("micro", (18.0, 18.2, 18.2, 18.45), SMILE, 0.35, "au12"),
         ("macro", (25.0, 25.3, 28.0, 28.7), FROWN, 0.8, "au04"),
     ]
     for _, course, moves, size, _ in planted:

@@ -2,70 +2,81 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.features import Track
-from modalities.face.action_units import AU_NAMES, LID_AUS, explain_movement
-from modalities.face.eyes import Blink, blink_rate, closure_of, find_blinks, measure_opening
+from data_schemas.time import NS_PER_S
+from modalities.face.action_units import AU_NAMES, LID_AUS, both_sides, explain_movement
+from modalities.face.anchor import straighten
+from modalities.face.asymmetry import measure_asymmetry
+from modalities.face.eyes import Blink, blink_duration, blink_rate, closure_of, find_blinks, measure_opening
 from modalities.face.features import FEATURES
 from modalities.face.flow import LAGS_S
+from modalities.face.gaze import OPEN, GazeShift, find_gaze_shifts, gaze_angles
 from modalities.face.models import FloatArray
 from modalities.face.mouth import find_speech
-from modalities.face.neutral import MAX_PITCH_DEG, MAX_YAW_DEG, subtract_neutral
+from modalities.face.neutral import find_rest, subtract_neutral
+from modalities.face.quality import STILL_DESCRIBED, judge, rate_confidence, tell_reasons
 from modalities.face.regions import LEFT, LOWER, NAMES, RIGHT, UPPER
 from modalities.face.spotting.base import FaceSignals, Spotter, Spotting
 from modalities.face.trajectory import trace_regions
 
-LEAST_JUDGED_S = 0.5
-"""Less of a face than this has no neutral to compare with."""
 SHORT_LAG = LAGS_S.index(0.25)
-GOOD_WIDTH_PX, GOOD_SHARPNESS = 100.0, 4.0
-"""Faces at least this wide, and pictures at least this sharp, cost no confidence."""
-GOOD_RESIDUAL, BAD_RESIDUAL = 0.07, 0.25
 
 Rows = NDArray[np.void]
+Columns = dict[str, tuple[NDArray[np.floating], NDArray[np.bool_]]]
+"""Name -> values and where they are valid, (frames,) each."""
+
+__all__ = ["Analysis", "analyse_rows", "judge", "make_signals"]
 
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """All that is said of one face: its track, its blinks, its expressions."""
+    """All that is said of one face: its track, its blinks, its expressions, the jumps of its eyes."""
 
     track: Track
     blinks: tuple[Blink, ...]
     spotting: Spotting
+    gaze_shifts: tuple[GazeShift, ...] = ()
 
 
-def analyse_rows(rows: Rows, spotter: Spotter) -> Analysis:
+def analyse_rows(rows: Rows, spotter: Spotter, reduced: Mapping[str, FloatArray] | None = None) -> Analysis:
     """Turn the rows of one video into features and expressions.
 
     Args:
         rows: Rows of `observation.ROW`, in order of time.
         spotter: Finds the expressions.
+        reduced: What the reducers of spotters kept (`FaceObserver.reduced`).
     """
-    judged = judge(rows)
-    signals, opening = make_signals(rows, judged)
+    reasons = tell_reasons(rows)
+    signals, opening = make_signals(rows, reasons == "", reduced)
     spotting = spotter.spot(signals)
-    return Analysis(_make_track(rows, signals, opening, spotting), signals.blinks, spotting)
+    gaze, seen = gaze_angles(rows["iris"], opening, signals.judged & ~_within(signals.times_ns, signals.blinks))
+    columns = {
+        **_face_columns(rows, reasons, signals, opening, spotting),
+        **_unit_columns(signals),
+        **_gaze_columns(rows, opening, gaze, seen),
+    }
+    values = np.column_stack([columns[feature.name][0] for feature in FEATURES]).astype(np.float32)
+    valid = np.column_stack([columns[feature.name][1] for feature in FEATURES])
+    track = Track(rows["t_ns"], tuple(feature.name for feature in FEATURES), values, valid, reasons)
+    return Analysis(track, signals.blinks, spotting, tuple(find_gaze_shifts(rows["t_ns"], gaze, seen)))
 
 
-def judge(rows: Rows) -> NDArray[np.bool_]:
-    """Frames whose face can be judged: found, and turned no farther than the limits; none if all of it is too short."""
-    angles = rows["angles"]
-    judged = rows["found"] & (np.abs(angles[:, 0]) <= MAX_YAW_DEG) & (np.abs(angles[:, 1]) <= MAX_PITCH_DEG)
-    times = rows["t_ns"][judged]
-    period = float(np.median(np.diff(rows["t_ns"]))) if len(rows) > 1 else 0.0
-    return judged & (len(times) > 4 and len(times) * period >= LEAST_JUDGED_S * 1e9)
-
-
-def make_signals(rows: Rows, judged: NDArray[np.bool_]) -> tuple[FaceSignals, FloatArray]:
+def make_signals(
+    rows: Rows, judged: NDArray[np.bool_], reduced: Mapping[str, FloatArray] | None = None
+) -> tuple[FaceSignals, FloatArray]:
     """What spotters work on, and the relative opening of the right and left eye, (frames, 2)."""
     n = len(rows)
     angles = rows["angles"].astype(np.float64)
-    measured = np.column_stack([trace_regions(rows).reshape(n, -1), rows["lids"].reshape(n, -1), rows["mouth"]])
+    traced = straighten(rows, trace_regions(rows))
+    measured = np.column_stack([traced.reshape(n, -1), rows["lids"].reshape(n, -1), rows["mouth"]])
     moved = subtract_neutral(measured, angles, judged)
+    moved[judged] -= find_rest(moved, judged, _judged_s(rows["t_ns"], judged))
     motion = moved[:, : 2 * len(NAMES)].reshape(n, -1, 2)
     opening = measure_opening(rows["lids"], rows["found"])
     blinks = find_blinks(rows["t_ns"], closure_of(opening).mean(axis=1), judged)
@@ -78,44 +89,79 @@ def make_signals(rows: Rows, judged: NDArray[np.bool_]) -> tuple[FaceSignals, Fl
         judged=judged,
         blinks=tuple(blinks),
         speaking=find_speech(rows["t_ns"], motion, judged),
+        reduced=dict(reduced or {}),
     )
     return signals, opening
 
 
-def _make_track(rows: Rows, signals: FaceSignals, opening: FloatArray, spotting: Spotting) -> Track:
-    n, found, judged = len(rows), rows["found"], signals.judged
+def _judged_s(times_ns: NDArray[np.int64], judged: NDArray[np.bool_]) -> float:
+    """Judged time in seconds, gaps left out."""
+    steps = np.minimum(np.diff(times_ns, append=times_ns[-1:]), NS_PER_S // 2)
+    return float(steps[judged].sum()) / NS_PER_S
+
+
+def _within(times_ns: NDArray[np.int64], blinks: tuple[Blink, ...]) -> NDArray[np.bool_]:
+    """Which times lie in a blink."""
+    out = np.zeros(len(times_ns), bool)
+    for blink in blinks:
+        out[np.searchsorted(times_ns, blink.onset_ns) : np.searchsorted(times_ns, blink.offset_ns, side="right")] = True
+    return out
+
+
+def _unit_columns(signals: FaceSignals) -> Columns:
+    """Action units, sides apart and together, and the asymmetry."""
+    judged = signals.judged
     aus = explain_movement(signals.motion, signals.lids, signals.mouth)
-    blinking = np.zeros(n, bool)
-    for blink in signals.blinks:
-        blinking |= (signals.times_ns >= blink.onset_ns) & (signals.times_ns <= blink.offset_ns)
-    columns = {
-        name: (aus[:, at], judged & ~blinking if name in LID_AUS else judged) for at, name in enumerate(AU_NAMES)
+    open_eyes = judged & ~_within(signals.times_ns, signals.blinks)
+    columns: Columns = {
+        name: (aus[:, at], open_eyes if name in LID_AUS else judged) for at, name in enumerate(AU_NAMES)
     }
+    for name, values in both_sides(aus).items():
+        columns[name] = (values, columns[f"{name}_left"][1])
+    calm = aus * np.array([1.0 if name not in LID_AUS else 0.0 for name in AU_NAMES], np.float32)
+    counted = np.where(open_eyes[:, None], aus, calm)
+    for name, values in measure_asymmetry(counted).items():
+        columns[name] = (values, judged)
+    return columns
+
+
+def _gaze_columns(rows: Rows, opening: FloatArray, gaze: FloatArray, seen: NDArray[np.bool_]) -> Columns:
+    """Direction of the eyes, and the pupils of the eyes that are open."""
+    pupil = rows["pupil"].astype(np.float64)
+    told = (pupil > 0) & (opening >= OPEN) & seen[:, None]
+    return {
+        "gaze_yaw_deg": (gaze[:, 0], seen),
+        "gaze_pitch_deg": (gaze[:, 1], seen),
+        "pupil_ratio": ((pupil * told).sum(axis=1) / np.maximum(told.sum(axis=1), 1), np.asarray(told.any(axis=1))),
+    }
+
+
+def _face_columns(
+    rows: Rows, reasons: NDArray[np.object_], signals: FaceSignals, opening: FloatArray, spotting: Spotting
+) -> Columns:
+    """Lids, mouth, head, movement, and what there is to say of the face as a whole."""
+    judged = signals.judged
+    found = rows["found"] & np.isin(reasons.astype(str), STILL_DESCRIBED)
     rate, known = blink_rate(rows["t_ns"], list(signals.blinks), judged)
-    columns["au43"] = (closure_of(opening).mean(axis=1), judged)
-    columns["eye_opening_right"] = (np.minimum(opening[:, 0], 3), judged)
-    columns["eye_opening_left"] = (np.minimum(opening[:, 1], 3), judged)
-    columns["mouth_opening"] = (np.minimum(rows["mouth"], 200), judged)
+    length, blinked = blink_duration(rows["t_ns"], list(signals.blinks))
+    closure = closure_of(opening)
+    columns: Columns = {
+        "au43": (closure.mean(axis=1), judged),
+        "au43_right": (closure[:, 0], judged),
+        "au43_left": (closure[:, 1], judged),
+        "eye_opening_right": (np.minimum(opening[:, 0], 3), judged),
+        "eye_opening_left": (np.minimum(opening[:, 1], 3), judged),
+        "mouth_opening": (np.minimum(rows["mouth"], 200), judged),
+        "expression_score": (spotting.evidence, judged),
+        "blink_rate": (rate, known & found),
+        "blink_duration_s": (length, blinked & found),
+        "face_size_px": (rows["width_px"], found),
+        "confidence": (rate_confidence(rows), found),
+    }
     for at, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
         columns[name] = (rows["angles"][:, at], found)
     size = np.linalg.norm(rows["motion"][:, SHORT_LAG].astype(np.float32), axis=2)
     linked = judged & (rows["back"][:, SHORT_LAG] > 0)
     for name, group in (("upper", UPPER), ("lower", LOWER), ("left", LEFT), ("right", RIGHT)):
         columns[f"motion_{name}"] = (size[:, [NAMES.index(one) for one in group]].mean(axis=1), linked)
-    columns["expression_score"] = (spotting.evidence, judged)
-    columns["blink_rate"] = (rate, known & found)
-    columns["face_size_px"] = (rows["width_px"], found)
-    columns["confidence"] = (rate_confidence(rows), found)
-    values = np.column_stack([columns[feature.name][0] for feature in FEATURES]).astype(np.float32)
-    valid = np.column_stack([columns[feature.name][1] for feature in FEATURES])
-    reason = np.where(found, "", "no_face").astype(object)
-    return Track(rows["t_ns"], tuple(feature.name for feature in FEATURES), values, valid, reason)
-
-
-def rate_confidence(rows: Rows) -> FloatArray:
-    """How well each face can be judged, 0..1: the product of what size, view, sharpness and fit of the mesh leave."""
-    size = np.clip(rows["width_px"] / GOOD_WIDTH_PX, 0, 1)
-    view = np.cos(np.radians(np.clip(rows["angles"][:, :2], -90, 90))).prod(axis=1)
-    sharp = np.clip(rows["sharpness"] / GOOD_SHARPNESS, 0, 1)
-    fit = np.clip((BAD_RESIDUAL - rows["residual"]) / (BAD_RESIDUAL - GOOD_RESIDUAL), 0, 1)
-    return np.where(rows["found"], size * view * sharp * fit, 0.0)
+    return columns

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError, TelltaleError
+from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.features import EncoderSpec, Encoding
-from data_schemas.stream import Stream, Video
 from data_schemas.time import NS_PER_S, to_s
 from modalities.base import Task
 from modalities.face.action_units import AU_NAMES, FULL_SCALE
 from modalities.face.analysis import Analysis, analyse_rows
 from modalities.face.eyes import Blink
 from modalities.face.features import FEATURES
-from modalities.face.models import borrowed_models
-from modalities.face.observation import FaceObserver
-from modalities.face.pictures import Toner
+from modalities.face.gaze import GazeShift
+from modalities.face.models import OWN
+from modalities.face.pupil import describe_pupils
 from modalities.face.spotting.base import Expression, load_spotter
+from modalities.face.watching import KINDS, watch
 
-SETTINGS: dict[str, Any] = {"spotter": "regional"}
-"""Settings and their defaults."""
-_KINDS = ("face_rgb", "face_nir", "face_depth")
-_REPORT_EVERY = 10
+SETTINGS: dict[str, Any] = {"spotter": "temporal", "detector": OWN, "landmarks": OWN}
+"""Settings and their defaults.
+
+`spotter`: a name of `spotting.base.SPOTTERS`. `detector`: "mediapipe", or "module:Class" of a detector of one's own
+(`own_models.Detector`). `landmarks`: "mediapipe", or the path of a MediaPipe Face Landmarker bundle (.task).
+"""
 SURE_NEUTRAL_S = 10.0
 """With less of a face than this its neutral is uncertain."""
 
@@ -41,92 +44,86 @@ class FaceEncoder:
         name="face",
         version="1",
         channel="face",
-        inputs=_KINDS,
+        inputs=KINDS,
         features=FEATURES,
-        event_kinds=("micro", "macro", "blink"),
+        event_kinds=("micro", "macro", "blink", "gaze_shift"),
         max_gap_s=0.25,
     )
 
     def encode(self, task: Task) -> Encoding:
         """See `modalities.base.Encoder.encode`.
 
-        Settings: `spotter`, a name of `spotting.base.SPOTTERS`.
+        Settings: see `SETTINGS`.
 
         Raises:
-            InvalidValueError: unknown setting or spotter.
-            UnreadableFileError: every face stream broke before its first picture.
+            InvalidValueError: unknown setting, spotter or detector.
+            MissingFileError: the landmark model of the settings is not there.
+            UnreadableFileError: every face stream broke before its first picture, or the landmark model is none.
         """
-        settings = _check_settings(task.settings)
+        return self._encode(task, [task.person])[0]
+
+    def encode_several(self, task: Task, people: Sequence[str]) -> list[Encoding]:
+        """See `modalities.base.EncoderOfSeveral.encode_several`; raises what `encode` does."""
+        return self._encode(task, people)
+
+    def _encode(self, task: Task, people: Sequence[str]) -> list[Encoding]:
+        settings = check_settings(task.settings)
         spotter = load_spotter(settings["spotter"])
-        streams = [stream for kind in _KINDS for stream in task.of_kind(kind)]
-        rows, used, warnings = _look_at(streams, task)
-        analysis = analyse_rows(rows, spotter)
-        warnings += _caveats(rows, analysis)
-        return Encoding(
-            spec=self.spec,
-            person=task.person,
-            track=analysis.track,
-            events=tuple(_events(analysis, task.person)),
-            quality=_quality(rows, analysis),
-            streams=(used.info.name,),
-            parameters={**settings, "kind": used.info.kind},
-            warnings=tuple(warnings),
-        )
+        encodings = []
+        for one in watch(task, people, spotter, settings):
+            analysis = analyse_rows(one.rows, spotter, one.reduced)
+            encodings.append(
+                Encoding(
+                    spec=self.spec,
+                    person=one.person,
+                    track=analysis.track,
+                    events=tuple(_events(analysis, one.person)),
+                    quality=_quality(one.rows, analysis),
+                    streams=(one.stream.info.name,),
+                    parameters={**settings, "kind": one.stream.info.kind},
+                    warnings=tuple(one.warnings + _caveats(one.rows, analysis)),
+                    questions=tuple(one.questions),
+                )
+            )
+        return encodings
 
 
-def _check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
+    """All settings, defaults filled in.
+
+    Raises:
+        InvalidValueError: an unknown setting, or a value of the wrong kind; the message names it and what it may be.
+    """
     odd = sorted(set(given) - set(SETTINGS))
     if odd:
-        raise InvalidValueError("unknown setting of the face encoder", got=", ".join(odd), expected=", ".join(SETTINGS))
-    return {**SETTINGS, **given}
-
-
-def _look_at(streams: list[Stream], task: Task) -> tuple[NDArray[np.void], Stream, list[str]]:
-    """Rows of the first stream that shows a face, or of the first that could be read; that stream; warnings."""
-    warnings: list[str] = []
-    fallback: tuple[NDArray[np.void], Stream] | None = None
-    broken: TelltaleError | None = None
-    for stream in streams:
-        if not isinstance(stream, Video):
-            raise InvalidValueError("a face stream is no video", stream=stream.info.name, got=type(stream).__name__)
-        rows, error = _watch(stream, task)
-        if error is not None and not len(rows):
-            broken = error
-            warnings.append(str(error))
-            continue
-        if error is not None:
-            warnings.append(f"'{stream.info.name}' broke off at {to_s(int(rows['t_ns'][-1])):.3f} s: {error}")
-        if rows["found"].any():
-            others = [other.info.name for other in streams if other is not stream]
-            if others:
-                warnings.append(f"face taken from '{stream.info.name}', not from {', '.join(others)}")
-            return rows, stream, warnings
-        if len(streams) > 1:
-            warnings.append(f"no face in '{stream.info.name}'")
-        fallback = fallback or (rows, stream)
-    if fallback is None:
-        raise broken or InvalidValueError("the face encoder was given no face stream", expected=" or ".join(_KINDS))
-    return *fallback, warnings
-
-
-def _watch(stream: Video, task: Task) -> tuple[NDArray[np.void], TelltaleError | None]:
-    """Look at all pictures of a stream; what broke it off, if anything did."""
-    total = stream.axis.n
-    toner = Toner(depth=stream.info.kind == "face_depth")
-    step = f"face of {task.person}"
-    with borrowed_models() as models:
-        observer = FaceObserver(models)
-        done, error = 0, None
-        try:
-            for frame in stream.frames():
-                observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns)
-                done += 1
-                if done % _REPORT_EVERY == 0:
-                    task.hook(step, done, total)
-        except TelltaleError as found:
-            error = found
-        task.hook(step, done, total)
-        return observer.rows(), error
+        near = get_close_matches(odd[0], SETTINGS, n=1, cutoff=0.5)
+        raise InvalidValueError(
+            "unknown setting of the face encoder",
+            got=", ".join(odd),
+            expected=" or ".join(SETTINGS),
+            mend=f"Did you mean '{near[0]}'?" if near else None,
+        )
+    for name, value in given.items():
+        if not isinstance(value, str) or not value.strip():
+            raise InvalidValueError(
+                f"the face encoder's setting '{name}' must be a name or path",
+                got=repr(value),
+                expected=f'e.g. {name} = "{SETTINGS[name]}"',
+            )
+    settings = {**SETTINGS, **given}
+    if settings["detector"].endswith(".task"):
+        raise InvalidValueError(
+            "a .task file gives landmarks, not a detector",
+            got=f'detector = "{settings["detector"]}"',
+            mend='Write it as landmarks = "...".',
+        )
+    if settings["landmarks"] != OWN and not settings["landmarks"].endswith(".task"):
+        raise InvalidValueError(
+            "the landmark model is not known",
+            got=f'landmarks = "{settings["landmarks"]}"',
+            expected=f'"{OWN}" or the path of a MediaPipe Face Landmarker bundle (.task)',
+        )
+    return settings
 
 
 def _caveats(rows: NDArray[np.void], analysis: Analysis) -> list[str]:
@@ -148,13 +145,37 @@ def _caveats(rows: NDArray[np.void], analysis: Analysis) -> list[str]:
 
 def _events(analysis: Analysis, person: str) -> list[Event]:
     events = [_blink_event(blink, person) for blink in analysis.blinks]
+    events += [_gaze_event(shift, person) for shift in analysis.gaze_shifts]
     events += [_expression_event(one, person) for one in analysis.spotting.expressions]
     return sorted(events, key=lambda event: (event.onset_ns, event.kind))
 
 
+def _gaze_event(shift: GazeShift, person: str) -> Event:
+    details = {"yaw_deg": round(shift.yaw_deg, 1), "pitch_deg": round(shift.pitch_deg, 1)}
+    return Event(
+        "face",
+        "gaze_shift",
+        shift.onset_ns,
+        shift.offset_ns,
+        shift.apex_ns,
+        person,
+        round(shift.size_deg, 1),
+        shift.direction,
+        details,
+    )
+
+
 def _blink_event(blink: Blink, person: str) -> Event:
     return Event(
-        "face", "blink", blink.onset_ns, blink.offset_ns, blink.apex_ns, person, round(blink.closure, 3), "AU45"
+        "face",
+        "blink",
+        blink.onset_ns,
+        blink.offset_ns,
+        blink.apex_ns,
+        person,
+        round(blink.closure, 3),
+        "AU45",
+        {"duration_s": round(blink.duration_s, 3)},
     )
 
 
@@ -185,13 +206,11 @@ def label_of(aus: Mapping[str, float]) -> str:
         aus: Intensity by action unit, those that take part.
     """
     words = []
-    for name in AU_NAMES:
+    for name in sorted(aus):
         unit, _, side = name.partition("_")
-        word = f"AU{int(unit.removeprefix('au'))}"
-        if name not in aus:
-            continue
         other = f"{unit}_{'right' if side == 'left' else 'left'}"
-        word += f" {side}" if side and other not in aus else ""
+        alone = side and other not in aus and unit not in aus
+        word = f"AU{int(unit.removeprefix('au'))}" + (f" {side}" if alone else "")
         if word not in words:
             words.append(word)
     return "+".join(words)
@@ -210,5 +229,6 @@ def _quality(rows: NDArray[np.void], analysis: Analysis) -> dict[str, Any]:
         "face_found": round(float(found.mean()), 4),
         "judged": round(float(analysis.track.column("au12_left")[1].mean()), 4),
         "face_size_px": round(float(np.median(rows["width_px"][found])), 1) if found.any() else None,
+        "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]),
         "confidence": round(float(np.median(confidence[found])), 3) if found.any() else None,
     }

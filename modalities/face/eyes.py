@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, Int64Array, to_s
 from modalities.face.models import FloatArray
-from modalities.face.regions import EYES, LIDS
+from modalities.face.regions import EYES, IRIS_CENTRES, LIDS
 
 CLOSED = 0.2
 """A closed eye still reads as this share of the open one: landmarks of the two lids never meet."""
@@ -35,6 +35,11 @@ class Blink:
     offset_ns: int
     closure: float
 
+    @property
+    def duration_s(self) -> float:
+        """Onset to offset."""
+        return float(to_s(self.offset_ns - self.onset_ns))
+
 
 def lid_heights(frontal: FloatArray) -> FloatArray:
     """Height of upper and lower lid over the line between the corners of the eye.
@@ -51,6 +56,23 @@ def lid_heights(frontal: FloatArray) -> FloatArray:
     across *= np.sign(across[:, 1:])
     lids = frontal[_LIDS].mean(axis=1)
     return np.einsum("slx,sx->sl", lids - outer[:, None], across)
+
+
+def iris_offsets(frontal: FloatArray) -> FloatArray:
+    """Place of each iris relative to the middle between the corners of its eye.
+
+    Args:
+        frontal: Landmarks in the face's axes, (478, 2), any unit; the answer has the same.
+
+    Returns:
+        (2, 2): right and left eye by along the line between the corners (to the person's left) and across it (up).
+    """
+    outer, inner = frontal[_CORNERS[:, 0]], frontal[_CORNERS[:, 1]]
+    along = inner - outer
+    along = along * np.sign(along[:, :1]) / np.maximum(np.linalg.norm(along, axis=1, keepdims=True), 1e-9)
+    across = np.stack([-along[:, 1], along[:, 0]], axis=-1)
+    away = frontal[list(IRIS_CENTRES)] - (outer + inner) / 2
+    return np.stack([(away * along).sum(axis=1), (away * across).sum(axis=1)], axis=-1)
 
 
 def measure_opening(lids: FloatArray, judged: NDArray[np.bool_]) -> FloatArray:
@@ -135,3 +157,17 @@ def blink_rate(
     count = np.searchsorted(apexes, times_ns, side="right") - np.searchsorted(apexes, times_ns[start])
     known = observed >= RATE_LEAST_S
     return np.where(known, 60 * count / np.maximum(observed, 1.0), 0.0), known
+
+
+def blink_duration(times_ns: Int64Array, blinks: list[Blink]) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """Mean duration in seconds of the blinks that peaked in the trailing `RATE_WINDOW_S`.
+
+    Returns:
+        Duration (frames,), and where it is known: where there was such a blink.
+    """
+    apexes = np.array([blink.apex_ns for blink in blinks], dtype=np.int64)
+    total = np.r_[0.0, np.cumsum([blink.duration_s for blink in blinks])]
+    last = np.searchsorted(apexes, times_ns, side="right")
+    first = np.searchsorted(apexes, times_ns - int(RATE_WINDOW_S * NS_PER_S))
+    count = last - first
+    return (total[last] - total[first]) / np.maximum(count, 1), count > 0

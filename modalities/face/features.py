@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from data_schemas.features import FeatureSpec
-from modalities.face.action_units import AU_NAMES
+from modalities.face.action_units import MIDLINE, PAIRED
 
 _FACS = "FACS (Ekman, Friesen & Hager 2002)"
 _WORDS = {
@@ -15,24 +15,42 @@ _WORDS = {
     "au07": "lid tightener; not judged during blinks",
     "au09": "nose wrinkler",
     "au10": "upper lip raiser",
-    "au12_left": "lip corner puller, the person's left",
-    "au12_right": "lip corner puller, the person's right",
+    "au12": "lip corner puller",
+    "au14": "dimpler",
     "au15": "lip corner depressor",
     "au17": "chin raiser",
     "au20": "lip stretcher",
+    "au23": "lip tightener",
     "au24": "lip presser",
     "au25": "lips part",
     "au26": "jaw drop",
 }
 
+
+def _unit(name: str, words: str) -> FeatureSpec:
+    return FeatureSpec(name, "1", f"{words}: intensity relative to the person's own neutral", 0, 1, source=_FACS)
+
+
+_EYES = "Bekerman, Gottlieb & Vaiman (2014) for the eyeball"
+
 FEATURES: tuple[FeatureSpec, ...] = (
-    *(
-        FeatureSpec(name, "1", f"{_WORDS[name]}: intensity relative to the person's own neutral", 0, 1, source=_FACS)
-        for name in AU_NAMES
-    ),
+    *(_unit(au, f"{_WORDS[au]}, the stronger side") for au in PAIRED),
+    *(_unit(f"{au}_{side}", f"{_WORDS[au]}, the person's {side}") for au in PAIRED for side in ("left", "right")),
+    *(_unit(au, _WORDS[au]) for au in MIDLINE),
+    FeatureSpec("asymmetry", "1", "one-sidedness of all paired action units, 1 only the person's left moves", -1, 1),
+    FeatureSpec("asymmetry_upper", "1", "the same of brows, lids and cheeks (AU1 to AU7)", -1, 1),
+    FeatureSpec("asymmetry_lower", "1", "the same of nose and mouth (AU9 to AU20)", -1, 1),
     FeatureSpec("au43", "1", "eye closure, 0 open to 1 closed, mean of both eyes", 0, 1, source=_FACS),
+    FeatureSpec("au43_left", "1", "closure of the left eye", 0, 1, source=_FACS),
+    FeatureSpec("au43_right", "1", "closure of the right eye", 0, 1, source=_FACS),
     FeatureSpec("eye_opening_left", "1", "opening of the left eye, 1 is the person's open eye", 0, 3),
     FeatureSpec("eye_opening_right", "1", "opening of the right eye, 1 is the person's open eye", 0, 3),
+    FeatureSpec("gaze_yaw_deg", "deg", "eyes in the head, positive to the person's left, 0 is where this person mostly "
+                "looks", -45, 45, source=_EYES),
+    FeatureSpec("gaze_pitch_deg", "deg", "eyes in the head, positive up, 0 is where this person mostly looks", -45, 45,
+                source=_EYES),
+    FeatureSpec("pupil_ratio", "1", "diameter of the pupil over that of the iris; null where the iris is narrower than "
+                "24 px or the edge cannot be seen", 0, 1, source="Daugman (1993)"),
     FeatureSpec("mouth_opening", "%IOD", "gap between the lips' inner edges, % of the inter-ocular distance", 0, 200),
     FeatureSpec("yaw_deg", "deg", "head turn, positive to the person's left", -180, 180),
     FeatureSpec("pitch_deg", "deg", "head tilt, positive up", -90, 90),
@@ -43,7 +61,8 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("motion_right", "%IOD", "movement of the right half of the face over the last 1/4 s", 0),
     FeatureSpec("expression_score", "1", "evidence for an expression now; 0.5 is the spotter's threshold", 0, 1),
     FeatureSpec("blink_rate", "1/min", "blinks per minute over the last 60 s (at least 10 s observed)", 0, join="hold"),
+    FeatureSpec("blink_duration_s", "s", "mean duration of the blinks of the last 60 s", 0, join="hold"),
     FeatureSpec("face_size_px", "px", "width of the face in the picture", 0),
     FeatureSpec("confidence", "1", "how well the face can be judged: size, view, sharpness, fit of the mesh", 0, 1),
-)
+)  # fmt: skip
 """Columns in order."""

@@ -1,18 +1,25 @@
-"""What is kept of each frame: about 600 bytes, so that hours of video fit in memory."""
+"""What is kept of each frame: less than 1 kB, so that hours of video fit in memory."""
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.face.eyes import lid_heights
+from data_schemas.errors import InvalidValueError
+from modalities.face.anchor import FaceAnchor
+from modalities.face.eyes import iris_offsets, lid_heights
 from modalities.face.flow import LAGS_S, FlowMeter
-from modalities.face.head_pose import head_angles
-from modalities.face.landmarks import FaceTracker
+from modalities.face.head_pose import measure_head
+from modalities.face.landmarks import FaceTracker, Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.mouth import inner_gap
+from modalities.face.pupil import measure_pupils
+from modalities.face.quality import CELLS, brightest_parts, measure_quality
 from modalities.face.regions import NAMES, averaging
-from modalities.face.registration import PATCH_IOD_PX, PatchAligner, fit_head
+from modalities.face.registration import PATCH_IOD_PX, fit_head, load_aligner
+from modalities.face.spotting.base import Reducer
 
 ROW = np.dtype(
     [
@@ -29,6 +36,16 @@ ROW = np.dtype(
         ("back", np.int16, (len(LAGS_S),)),
         ("motion", np.float16, (len(LAGS_S), len(NAMES), 2)),
         ("unsteady", np.float16, (len(LAGS_S),)),
+        ("key_back", np.int32),
+        ("key_motion", np.float16, (len(NAMES), 2)),
+        ("iris", np.float32, (2, 2)),
+        ("iris_px", np.float32, (2,)),
+        ("pupil", np.float16, (2,)),
+        ("brightness", np.float32),
+        ("contrast", np.float32),
+        ("saturated", np.float16),
+        ("cells", np.uint8, CELLS),
+        ("unsure", np.bool_),
     ]
 )
 """One frame.
@@ -38,7 +55,12 @@ left, y up).
 `residual`: misfit of the mesh to the template. `sharpness`: standard deviation of the Laplacian of the aligned
 picture, grey levels. `angles`: yaw, pitch, roll in degrees. `lids`: height of upper and lower lid over the line
 between the eye's corners, by (right, left). `mouth`: gap between the inner lips. `place`: registered place of each
-region. `back`, `motion`, `unsteady`: see `flow.LagFlow`.
+region. `back`, `motion`, `unsteady`: see `flow.LagFlow`. `key_back`, `key_motion`: see `anchor.Link`. `iris`: place of
+the iris relative to the middle of the eye's corners, along (to the person's left) and across the line between them, by
+(right, left). `iris_px`: its diameter in the picture. `pupil`: diameter of the pupil over that of the iris, 0 where it
+cannot be told (`pupil.measure_pupils`). `brightness`, `contrast`, `saturated`, `cells`: see `quality.PatchQuality`;
+while a face is lost, brightness is `quality.brightest_parts`. `unsure`: a face is in view, and nobody knows
+whether it is this person's.
 """
 WORST_RESIDUAL = 0.25
 """Misfit to the template, in IOD, above which what was found is no face."""
@@ -50,13 +72,23 @@ class FaceObserver:
     """Looks at one picture after the other and keeps a row of each.
 
     Args:
-        models: Models lent for this video.
+        models: Models lent for this video; None where somebody else finds the face, and only `take` is used.
+        reducers: By name of the spotter, what else looks at each aligned picture.
+        registration: Name of `registration.ALIGNERS`.
     """
 
-    def __init__(self, models: FaceModels) -> None:
-        self._tracker = FaceTracker(models)
-        self._aligner = PatchAligner()
+    def __init__(
+        self,
+        models: FaceModels | None,
+        reducers: Mapping[str, Reducer] | None = None,
+        registration: str = "similarity",
+    ) -> None:
+        self._reducers = dict(reducers or {})
+        self._tracker = None if models is None else FaceTracker(models)
+        self._seen = False
+        self._aligner = load_aligner(registration)
         self._meter = FlowMeter()
+        self._anchor = FaceAnchor(self._meter.head)
         self._blocks: list[NDArray[np.void]] = []
         self._count = 0
 
@@ -69,12 +101,33 @@ class FaceObserver:
 
         Returns:
             Whether a face was found.
+
+        Raises:
+            InvalidValueError: there are no models to find a face with.
+        """
+        if self._tracker is None:
+            raise InvalidValueError("an observer without models is given its faces by take()")
+        return self.take(self._tracker.find(picture, t_ns), picture, t_ns)
+
+    def take(self, sighting: Sighting | None, picture: Picture, t_ns: int) -> bool:
+        """Take the next picture, in which somebody else looked for the face.
+
+        Args:
+            sighting: The face, None where it was not found.
+            picture: RGB, uint8 (h, w, 3).
+            t_ns: Its time, later than the last one's.
+
+        Returns:
+            Whether there is a face that can be registered.
         """
         if self._count % _BLOCK == 0:
             self._blocks.append(np.zeros(_BLOCK, ROW))
         row = self._blocks[-1][self._count % _BLOCK]
         row["t_ns"] = t_ns
-        found = self._observe(row, picture, t_ns)
+        found = self._observe(row, sighting, picture, t_ns)
+        self._seen = self._seen or found
+        if self._seen and not found:
+            row["brightness"] = brightest_parts(picture)
         row["found"] = found
         self._count += 1
         return found
@@ -83,21 +136,26 @@ class FaceObserver:
         """All rows so far, dtype `ROW`, shape (frames,)."""
         return np.concatenate([*self._blocks, np.zeros(0, ROW)])[: self._count]
 
-    def _observe(self, row: np.void, picture: Picture, t_ns: int) -> bool:
-        import cv2
+    def reduced(self) -> dict[str, FloatArray]:
+        """What each reducer kept of all rows so far, by name of the spotter, (frames, k)."""
+        return {name: reducer.finish(self._count) for name, reducer in self._reducers.items()}
 
-        sighting = self._tracker.find(picture, t_ns)
+    def _observe(self, row: np.void, sighting: Sighting | None, picture: Picture, t_ns: int) -> bool:
         head = None if sighting is None else fit_head(sighting.points)
         if sighting is None or head is None or head.residual > WORST_RESIDUAL:
             self._aligner.restart()
             return False
         patch, placed = self._aligner.align(sighting, t_ns)
+        for reducer in self._reducers.values():
+            reducer.add(patch, placed, t_ns, self._count)
         flow = self._meter.measure(patch, placed, head.frontal[:, 2], t_ns, self._count)
         box = sighting.box
         row["iod_px"], row["width_px"] = head.iod_px, box[2] - box[0]
         row["residual"] = head.residual
-        row["sharpness"] = cv2.Laplacian(patch, cv2.CV_32F).std()
-        row["angles"] = head_angles(head.rotation)
+        quality = measure_quality(patch)
+        row["sharpness"], row["brightness"], row["contrast"] = quality.sharpness, quality.brightness, quality.contrast
+        row["saturated"], row["cells"] = quality.saturated, quality.cells
+        row["angles"] = angles = measure_head(sighting.points, head.rotation)
         row["lids"] = 100 * lid_heights(head.frontal[:, :2])
         row["mouth"] = 100 * inner_gap(head.frontal)
         row["place"] = 100 * (_REGION_MEAN @ head.frontal[:, :2])
@@ -105,6 +163,10 @@ class FaceObserver:
         percent = 100 / PATCH_IOD_PX * _foreshortening(placed)
         row["motion"] = np.clip(percent * flow.motion, -500, 500)
         row["unsteady"] = np.clip(percent * flow.remaining, 0, 500)
+        link = self._anchor.compare(patch, placed, head.frontal[:, 2], angles, t_ns, self._count)
+        row["key_back"], row["key_motion"] = link.back, np.clip(percent * link.motion, -500, 500)
+        row["iris"] = 100 * iris_offsets(head.frontal[:, :2])
+        row["iris_px"], row["pupil"] = measure_pupils(picture, sighting.points[:, :2])
         return True
 
 

@@ -29,18 +29,29 @@ _MIDDLE: dict[str, tuple[int, ...]] = {
     "chin": (199, 175),
 }
 
-REGIONS: dict[str, tuple[int, ...]] = {
-    **{f"{name}_{side}": sides[at] for name, sides in _PAIRED.items() for at, side in enumerate(("right", "left"))},
-    **_MIDDLE,
+_LATER: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
+    "eyelid_upper": ((160, 159, 158), (387, 386, 385)),
+    "eyelid_lower": ((144, 145, 153), (373, 374, 380)),
+    "under_eye": ((229, 230, 231), (449, 450, 451)),
+    "beside_mouth": ((212, 214), (432, 434)),
 }
-"""Landmarks of each region; its motion is their mean. The lids are no region: blinks would be taken for expressions."""
+
+
+def _by_side(pairs: dict[str, tuple[tuple[int, ...], tuple[int, ...]]]) -> dict[str, tuple[int, ...]]:
+    return {f"{name}_{side}": sides[at] for name, sides in pairs.items() for at, side in enumerate(("right", "left"))}
+
+
+REGIONS: dict[str, tuple[int, ...]] = {**_by_side(_PAIRED), **_MIDDLE, **_by_side(_LATER)}
+"""Landmarks of each region; its motion is their mean. New ones are added at the end: spotters know them by number."""
 
 NAMES = tuple(REGIONS)
+EYE = tuple(name for name in NAMES if "eye" in name)
+"""The lids and what lies under them: blinks move them, so that they belong to no other group."""
 UPPER = tuple(name for name in NAMES if name.startswith("brow"))
-MOUTH = tuple(name for name in NAMES if "lip" in name or name == "chin")
-LOWER = tuple(name for name in NAMES if name not in UPPER)
-LEFT = tuple(name for name in NAMES if name.endswith("_left"))
-RIGHT = tuple(name for name in NAMES if name.endswith("_right"))
+MOUTH = tuple(name for name in NAMES if "lip" in name or name == "chin" or "mouth" in name)
+LOWER = tuple(name for name in NAMES if name not in UPPER and name not in EYE)
+LEFT = tuple(name for name in NAMES if name.endswith("_left") and name not in EYE)
+RIGHT = tuple(name for name in NAMES if name.endswith("_right") and name not in EYE)
 
 TEMPLATE: dict[tuple[int, int], tuple[float, float, float]] = {
     (33, 263): (0.722, 0.017, -0.041),
@@ -80,6 +91,15 @@ EYES = {"right": (33, 133), "left": (263, 362)}
 """Outer and inner corner."""
 LIDS = {"right": ((160, 144), (159, 145), (158, 153)), "left": ((387, 373), (386, 374), (385, 380))}
 """Pairs of upper and lower lid points."""
+IRIS_CENTRES = (468, 473)
+"""Of the right and left eye."""
+IRIS_RINGS = ((469, 470, 471, 472), (474, 475, 476, 477))
+"""Four points on the edge of each iris, the first opposite to the third."""
+EYE_OUTLINES = (
+    (33, 246, 161, 160, 159, 158, 157, 173, 133, 155, 154, 153, 145, 144, 163, 7),
+    (362, 398, 384, 385, 386, 387, 388, 466, 263, 249, 390, 373, 374, 380, 381, 382),
+)
+"""Edge of the opening between the lids, right and left."""
 INNER_LIPS = ((13, 14), (81, 178), (311, 402))
 """Pairs of upper and lower points of the lips' inner edge."""
 

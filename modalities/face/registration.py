@@ -5,9 +5,13 @@ moves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
+from typing import Protocol, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
+from data_schemas.errors import InvalidValueError
 from data_schemas.time import to_s
 from modalities.face.landmarks import Sighting
 from modalities.face.models import FloatArray, Picture
@@ -68,6 +72,36 @@ def fit_head(points: FloatArray) -> HeadFit:
     return HeadFit(rotation, 1 / scale, frontal, float(np.sqrt(weights @ away)))
 
 
+class Aligner(Protocol):
+    """Makes the aligned picture of the face out of each frame."""
+
+    def restart(self) -> None:
+        """Forget the past: the face was lost."""
+
+    def align(self, sighting: Sighting, t_ns: int) -> tuple[Picture, NDArray[np.float32]]:
+        """Grey uint8 (`PATCH_PX`, `PATCH_PX`), and the landmarks in it, float32 (478, 2)."""
+
+
+ALIGNERS: dict[str, str] = {
+    "similarity": "modalities.face.registration:PatchAligner",
+    "piecewise": "modalities.face.piecewise_registration:PiecewiseAligner",
+}
+"""Name -> "module:Class", imported only when used."""
+
+
+def load_aligner(name: str) -> Aligner:
+    """A fresh aligner of this name, for one face.
+
+    Raises:
+        InvalidValueError: unknown name; the message lists the known ones.
+    """
+    path = ALIGNERS.get(name)
+    if path is None:
+        raise InvalidValueError(f"no registration '{name}'", expected=f"one of {', '.join(ALIGNERS)}")
+    module, _, attribute = path.partition(":")
+    return cast(Aligner, getattr(import_module(module), attribute)())
+
+
 class PatchAligner:
     """Cuts the aligned picture of the face out of each frame by a similarity on eye corners and nose bridge.
 
@@ -82,7 +116,7 @@ class PatchAligner:
         """Forget the past: the face was lost."""
         self._filter.restart()
 
-    def align(self, sighting: Sighting, t_ns: int) -> tuple[Picture, FloatArray]:
+    def align(self, sighting: Sighting, t_ns: int) -> tuple[Picture, NDArray[np.float32]]:
         """The aligned picture, and where its landmarks lie.
 
         Args:
@@ -94,21 +128,17 @@ class PatchAligner:
         """
         import cv2
 
-        flat = sighting.points[:, :2]
-        matrix = self._similarity(flat[_POINTS], t_ns)
-        # From the window: first to the picture, then to the patch.
-        stretch = np.diag(1 / sighting.scale)
-        inner = np.column_stack([stretch, 0.5 / sighting.scale - 0.5 + sighting.corner])
-        through = np.column_stack([matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]])
-        grey = cv2.cvtColor(sighting.window, cv2.COLOR_RGB2GRAY)
-        shrinking = 1 / float(np.hypot(through[0, 0], through[1, 0]))
-        if shrinking > 1.2:
-            grey = cv2.GaussianBlur(grey, (0, 0), 0.4 * shrinking)
+        matrix = self.place(sighting, t_ns)
+        through, grey = window_view(sighting, matrix)
         patch = cv2.warpAffine(
             grey, through, (PATCH_PX, PATCH_PX), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
         )
-        placed = flat @ matrix[:, :2].T + matrix[:, 2]
+        placed = sighting.points[:, :2] @ matrix[:, :2].T + matrix[:, 2]
         return patch.astype(np.uint8, copy=False), placed.astype(np.float32)
+
+    def place(self, sighting: Sighting, t_ns: int) -> FloatArray:
+        """The similarity from the whole picture to the aligned one, (2, 3)."""
+        return self._similarity(sighting.points[_POINTS, :2], t_ns)
 
     def _similarity(self, flat: FloatArray, t_ns: int) -> FloatArray:
         """Matrix (2, 3) from the picture to the patch; complex numbers make the least-squares fit one division."""
@@ -125,6 +155,30 @@ class PatchAligner:
         centre, turn = complex(state[0], state[1]), PATCH_IOD_PX / complex(state[2], state[3])
         shift = goal - turn * centre
         return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def window_view(sighting: Sighting, matrix: FloatArray) -> tuple[FloatArray, Picture]:
+    """What an aligned picture is cut out of.
+
+    Args:
+        sighting: Face in a picture.
+        matrix: From the picture to the aligned one, (2, 3).
+
+    Returns:
+        The matrix from the sighting's window to the aligned picture, (2, 3), and the window in grey, uint8 (h, w),
+        blurred as much as it is going to be shrunk.
+    """
+    import cv2
+
+    # From the window: first to the picture, then to the patch.
+    stretch = np.diag(1 / sighting.scale)
+    inner = np.column_stack([stretch, 0.5 / sighting.scale - 0.5 + sighting.corner])
+    through = np.column_stack([matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]])
+    grey = cv2.cvtColor(sighting.window, cv2.COLOR_RGB2GRAY)
+    shrinking = 1 / float(np.hypot(through[0, 0], through[1, 0]))
+    if shrinking > 1.2:
+        grey = cv2.GaussianBlur(grey, (0, 0), 0.4 * shrinking)
+    return through, np.asarray(grey, np.uint8)
 
 
 class OneEuro:

@@ -37,16 +37,23 @@ def register(app: typer.Typer) -> None:
         spotters: str = typer.Option("", "--spotters", metavar="A,B", help="Names; by default all."),
         videos: Path | None = typer.Option(None, "--videos", metavar="DIR", help="Folder of face videos."),
         minutes: float = typer.Option(4.0, "--minutes", help="Planted length in all; 60 is the full size."),
+        jobs: int = typer.Option(0, "-j", "--jobs", min=0, metavar="N", help="Worker processes; by default all cores."),
+        cache: Path | None = typer.Option(
+            None, "--cache", metavar="DIR", help="Keep what is seen of each copy here, for the next spotter."
+        ),
         seed: int = typer.Option(0, "--seed", min=0, help="Another seed plants and disturbs otherwise."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from modalities.face.spotting.base import SPOTTERS
         from pipeline.bench_scores import calibration_rows, natural_rows, recall_rows, score_rows
         from pipeline.bench_spotting import face_of, run_bench
+        from pipeline.bench_workers import usable_cores
 
         names = [name.strip() for name in spotters.split(",") if name.strip()] or list(SPOTTERS)
         with progress() as hook:
-            bench = run_bench(names, videos, minutes=minutes, seed=seed, hook=hook)
+            bench = run_bench(
+                names, videos, minutes=minutes, seed=seed, jobs=jobs or usable_cores(), cache=cache, hook=hook
+            )
         tables = {
             "rows": score_rows(bench.outcomes, bench.own_movement, face_of),
             "recall": recall_rows(bench.outcomes, bench.own_movement, face_of),

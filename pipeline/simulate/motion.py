@@ -14,7 +14,7 @@ Curve = NDArray[np.float64]
 
 ACTION_UNITS = (
     "au01", "au02", "au04", "au05", "au06", "au07", "au09", "au10", "au12_left", "au12_right", "au14", "au15", "au17",
-    "au20", "au24", "au25", "au26",
+    "au20", "au23", "au24", "au25", "au26",
 )  # fmt: skip
 """Action units that scripts plant and renderers draw; left and right are the person's own."""
 

@@ -68,9 +68,7 @@ def observe_background(identity: int, length_s: float) -> Background:
     rate = float(rng.choice(RATES_HZ))
     times = np.arange(int(length_s * rate)) / rate
     manner = str(rng.choice(list(MANNERS), p=list(MANNERS.values())))
-    portrait = prepare_portrait(
-        family(FAMILY).photograph, SIZE, float(rng.uniform(*FACE_WIDTH_PX)), identity, identity
-    )
+    portrait = prepare_portrait(family(FAMILY).photograph, SIZE, float(rng.uniform(*FACE_WIDTH_PX)), identity, identity)
     drawn = Puppet(portrait).frames(natural_motion(manner, identity, times), identity)
     pictures = disturb(drawn, times, _draw_nuisance(rng), generator(identity, "spotter nuisance"))
     with borrowed_models() as models:

@@ -99,7 +99,7 @@ def prepare_ground(background: Background) -> Ground | None:
         blinking[(signals.times_ns >= blink.onset_ns) & (signals.times_ns <= blink.offset_ns)] = 1
     period = float(np.median(np.diff(times)))
 
-    def there_and_back(values: Curves) -> Curves:
+    def there_and_back(values: NDArray[np.generic]) -> Curves:
         return np.concatenate([values, values[::-1]]).astype(np.float64)
 
     return Ground(
@@ -146,9 +146,7 @@ def draw_example(ground: Ground, rng: np.random.Generator, rate_per_minute: floa
             continue
         motion += _movement(ground, event, rng)
         middle = min((event.apex_s + event.release_s) / 2, float(times[truth.offset_frame]))
-        planted.append(
-            Planting(event.kind, float(times[truth.onset_frame]), middle, float(times[truth.offset_frame]))
-        )
+        planted.append(Planting(event.kind, float(times[truth.onset_frame]), middle, float(times[truth.offset_frame])))
     times_ns = np.rint(times * NS_PER_S).astype(np.int64)
     even = even_grid(times_ns)
     beside = resample(np.column_stack([np.maximum(ground.turning, faster), ground.speaking]), times_ns, even)
@@ -193,8 +191,8 @@ def _tremble(rng: np.random.Generator, shape: tuple[int, ...], rate_hz: float) -
     out = np.zeros(shape)
     for sigma_s, size in ((0.02, 0.3), (0.1, 0.25), (0.5, 0.6)):
         noise = rng.standard_normal(shape) + rng.standard_normal((shape[0], 1, 2))
-        noise = smooth(noise.reshape(shape[0], -1), rate_hz, sigma_s).reshape(shape)
-        out += rng.uniform(0, size) * noise / max(1e-9, noise.std())
+        calm = smooth(noise.reshape(shape[0], -1), rate_hz, sigma_s).reshape(shape)
+        out += rng.uniform(0, size) * calm / max(1e-9, float(calm.std()))
     return out
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Literal, Protocol, cast
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from data_schemas.errors import InvalidValueError
 from data_schemas.time import Int64Array
 from modalities.face.eyes import Blink
-from modalities.face.models import FloatArray
+from modalities.face.models import FloatArray, Picture
 
 MICRO_S = 0.5
 """Longest micro-expression (Yan et al. 2013)."""
@@ -35,6 +35,7 @@ class FaceSignals:
         judged: Frames that can be used, bool (n,).
         blinks: Blinks, by onset.
         speaking: Where the mouth moves as in speech, bool (n,).
+        reduced: By name of the spotter, what its reducer kept of each frame, (n, k).
     """
 
     times_ns: Int64Array
@@ -45,6 +46,7 @@ class FaceSignals:
     judged: NDArray[np.bool_]
     blinks: tuple[Blink, ...]
     speaking: NDArray[np.bool_]
+    reduced: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -80,16 +82,52 @@ class Spotting:
     evidence: FloatArray
 
 
+class Reducer(Protocol):
+    """Watches the aligned pictures of one face and keeps a few numbers of each, so that memory stays flat."""
+
+    def add(self, patch: Picture, points: NDArray[np.float32], t_ns: int, number: int) -> None:
+        """Take the next picture that shows the face; frames without a face are left out.
+
+        Args:
+            patch: Aligned picture, grey uint8 (s, s).
+            points: Landmarks in it, x right and y down in pixels, (478, 2).
+            t_ns: Its time; increases from call to call.
+            number: Its frame number, counted over all frames of the video.
+        """
+
+    def finish(self, n: int) -> FloatArray:
+        """What was kept, (n, k), one row for each frame of the video; 0 where there was no face.
+
+        Args:
+            n: Frames of the video.
+        """
+
+
 class Spotter(Protocol):
     """Finds expressions in the signals of one face."""
 
     name: str
 
+    def reducer(self) -> Reducer | None:
+        """A fresh reducer for one video, whose result `spot` finds in `FaceSignals.reduced`; None: needs nothing."""
+
     def spot(self, signals: FaceSignals) -> Spotting:
         """Expressions and evidence; frames that are not judged give none."""
 
 
-SPOTTERS: dict[str, str] = {"regional": "modalities.face.spotting.regional:RegionalSpotter"}
+def reducers_of(spotters: Iterable[Spotter]) -> dict[str, Reducer]:
+    """Fresh reducers of those spotters that need one, by name."""
+    made = {spotter.name: spotter.reducer() for spotter in spotters}
+    return {name: reducer for name, reducer in made.items() if reducer is not None}
+
+
+SPOTTERS: dict[str, str] = {
+    "temporal": "modalities.face.spotting.temporal:TemporalSpotter",
+    "regional": "modalities.face.spotting.regional:RegionalSpotter",
+    "strain": "modalities.face.spotting.strain:StrainSpotter",
+    "lbp": "modalities.face.spotting.lbp:LbpSpotter",
+    "mdmd": "modalities.face.spotting.mdmd:MdmdSpotter",
+}
 """Name -> "module:Class", imported only when used."""
 
 

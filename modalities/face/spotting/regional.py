@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, Int64Array, to_s
-from modalities.face.action_units import AU_NAMES, explain_movement
+from modalities.face.action_units import explain_movement, name_units
 from modalities.face.models import FloatArray
-from modalities.face.regions import MOUTH, NAMES, UPPER
+from modalities.face.regions import EYE, LOWER, MOUTH, NAMES, UPPER
 from modalities.face.spotting.bands import (
     even_times,
     judged_runs,
@@ -26,7 +26,7 @@ from modalities.face.spotting.bands import (
     rolling_percentile,
     smooth,
 )
-from modalities.face.spotting.base import MACRO_S, MICRO_S, Expression, FaceSignals, Spotting
+from modalities.face.spotting.base import MACRO_S, MICRO_S, Expression, FaceSignals, Reducer, Spotting
 from modalities.face.spotting.peaks import Peak, find_expressions
 
 SLOW_S, FAST_S = 20.0, 1.1
@@ -52,7 +52,7 @@ SHOWN_SHARE, SHOWN_LEAST = 0.4, 0.08
 
 _PARTS = {
     "upper": [NAMES.index(name) for name in UPPER],
-    "middle": [at for at, name in enumerate(NAMES) if name not in UPPER and name not in MOUTH],
+    "middle": [NAMES.index(name) for name in LOWER if name not in MOUTH],
     "mouth": [NAMES.index(name) for name in MOUTH],
 }
 
@@ -96,6 +96,10 @@ class RegionalSpotter:
     """Spots expressions without training; every number of it is a length or a time."""
 
     name = "regional"
+
+    def reducer(self) -> Reducer | None:
+        """Needs nothing but the signals."""
+        return None
 
     def spot(self, signals: FaceSignals) -> Spotting:
         """See `base.Spotter`."""
@@ -197,10 +201,8 @@ def _describe(peak: Peak, band: FloatArray, run: _Run) -> Expression:
     regions = 2 * len(NAMES)
     motion = moved[:, :regions].reshape(1, -1, 2)
     intensity = explain_movement(motion, moved[:, regions : regions + 4].reshape(1, 2, 2), moved[:, -1])[0]
-    by_name = dict(zip(AU_NAMES, intensity.tolist(), strict=True))
-    least = max(SHOWN_LEAST, SHOWN_SHARE * max(by_name.values()))
-    aus = {name: round(value, 3) for name, value in sorted(by_name.items(), key=lambda one: -one[1]) if value >= least}
-    size = np.linalg.norm(motion[0], axis=1)
+    aus = name_units(intensity, SHOWN_SHARE, SHOWN_LEAST)
+    size = np.where([name in EYE for name in NAMES], 0, np.linalg.norm(motion[0], axis=1))
     most = np.argsort(-size)[:4]
     return Expression(
         "micro" if peak.duration_s <= MICRO_S else "macro",

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, Int64Array
-from modalities.face.action_units import AU_NAMES, explain_movement
+from modalities.face.action_units import explain_movement, name_units
 from modalities.face.models import FloatArray
 from modalities.face.regions import NAMES
 from modalities.face.spotting.bands import judged_runs, resample
@@ -83,7 +83,7 @@ class TemporalSpotter:
             even, features, motion = describe_run(signals, rows)
             said = predict(network, card, features)
             score = np.column_stack([probability(said[:, at, 0], card, kind) for at, kind in enumerate(KINDS)])
-            evidence[rows] = resample(score.max(axis=1)[:, None], even, signals.times_ns[rows])[:, 0]
+            evidence[rows] = np.clip(resample(score.max(axis=1)[:, None], even, signals.times_ns[rows])[:, 0], 0, 1)
             for one in find_candidates(even, said):
                 sure = float(probability(np.array([one.logit]), card, one.kind)[0])
                 if sure >= card["threshold"][one.kind]:
@@ -142,9 +142,7 @@ def _overlap(one: Candidate, other: Candidate) -> float:
     return max(0, shared) / max(1, union)
 
 
-def _describe(
-    one: Candidate, sure: float, even: Int64Array, motion: FloatArray, signals: FaceSignals
-) -> Expression:
+def _describe(one: Candidate, sure: float, even: Int64Array, motion: FloatArray, signals: FaceSignals) -> Expression:
     """What moved from the edges to the apex, and which action units explain it."""
     onset, apex, offset = np.searchsorted(even, [one.onset_ns, one.apex_ns, one.offset_ns]).clip(0, len(even) - 1)
     moved = motion[apex] - (motion[onset] + motion[offset]) / 2
@@ -153,12 +151,10 @@ def _describe(
     )
     lids = _rise(signals.lids, frames)
     mouth = _rise(signals.mouth, frames)
-    whole = np.zeros((1, len(NAMES), 2))
+    whole = _rise(signals.motion, frames)[None]
     whole[0, : len(moved)] = moved
     intensity = explain_movement(whole, lids[None], mouth[None])[0]
-    by_name = dict(zip(AU_NAMES, intensity.tolist(), strict=True))
-    least = max(SHOWN_LEAST, SHOWN_SHARE * max(by_name.values()))
-    aus = {name: round(value, 3) for name, value in sorted(by_name.items(), key=lambda pair: -pair[1]) if value >= least}
+    aus = name_units(intensity, SHOWN_SHARE, SHOWN_LEAST)
     size = np.linalg.norm(moved, axis=1)
     most: Sequence[int] = np.argsort(-size)[:4].tolist()
     return Expression(

@@ -109,4 +109,3 @@ def predict(network: nn.Module, card: dict[str, Any], features: NDArray[np.float
             said = network(torch.from_numpy(scaled[low:high].T[None].copy()))[0].numpy().T
             out[first : first + _PART] = said[first - low : first - low + _PART]
     return out.reshape(len(features), len(KINDS), OUTPUTS)
-

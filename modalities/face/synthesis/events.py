@@ -122,6 +122,8 @@ def plan_events(
     macro_percent: tuple[float, float] = MACRO_PERCENT,
     micro_share: float = 0.5,
     riding: float = 0.0,
+    count: int | None = None,
+    edge_s: float = GAP_S,
 ) -> list[PlantedExpression]:
     """A random plan: times spread evenly at random, at least `GAP_S` apart, never cut by the ends.
 
@@ -138,6 +140,8 @@ def plan_events(
         macro_percent: The same of a macro-expression.
         micro_share: Share of micro-expressions, 0..1.
         riding: Probability that a macro-expression of at least 1.5 s carries a micro-expression of other units.
+        count: How many expressions, instead of the rate's: for whoever shares them out over many short videos.
+        edge_s: Least time between an expression and either end.
 
     Returns:
         Expressions in order of onset, as many as duration times rate (rounded at random, so that the rate holds on
@@ -153,18 +157,19 @@ def plan_events(
         )
     if not (0 <= micro_share <= 1 and 0 <= riding <= 1):
         raise InvalidValueError("shares lie within 0..1", got=(micro_share, riding))
-    count = int(duration_s * rate_per_minute / 60 + rng.random())
+    drawn = int(duration_s * rate_per_minute / 60 + rng.random())
+    count = drawn if count is None else count
     kinds = ["micro" if rng.random() < micro_share else "macro" for _ in range(count)]
     lengths = [float(np.exp(rng.uniform(*np.log(micro_s if kind == "micro" else macro_s)))) for kind in kinds]
-    while lengths and sum(lengths) + GAP_S * (len(lengths) + 1) > duration_s:
+    while lengths and sum(lengths) + GAP_S * (len(lengths) - 1) + 2 * edge_s > duration_s:
         lengths.pop()
         kinds.pop()
-    spare = duration_s - sum(lengths) - GAP_S * (len(lengths) + 1)
+    spare = duration_s - sum(lengths) - GAP_S * (len(lengths) - 1) - 2 * edge_s
     starts = np.sort(rng.uniform(0, max(spare, 0.0), len(lengths)))
     out: list[PlantedExpression] = []
     used = 0.0
     for at, (kind, length) in enumerate(zip(kinds, lengths, strict=True)):
-        onset = float(starts[at]) + used + GAP_S * (at + 1)
+        onset = float(starts[at]) + used + GAP_S * at + edge_s
         used += length
         sizes = micro_percent if kind == "micro" else macro_percent
         out.append(_draw(rng, kind, family_name, onset, length, float(rng.uniform(*sizes))))

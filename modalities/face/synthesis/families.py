@@ -12,35 +12,30 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
-from modalities.face.synthesis.fields import unit_fields
+from modalities.face.synthesis.action_units import ActionUnit
+from modalities.face.synthesis.fields import lid_field, unit_fields
 from modalities.face.synthesis.mesh import FaceMesh, Field
 from modalities.face.synthesis.muscles import muscle_field
-
-LOWER_LIP_INNER = (78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308)
-"""Upper edge of the lower lip, from the person's right to their left."""
-_SEAM = 0.03
-"""Half the height, in inter-ocular distances, of the band in which upper and lower lip go over into each other."""
+from modalities.face.synthesis.seam import share_below
 
 FieldMaker = Callable[[FaceMesh, str, NDArray[np.floating]], Field]
 
 
-def table_field(mesh: FaceMesh, au: str, at: NDArray[np.floating]) -> Field:
+def table_field(mesh: FaceMesh, au: str, at: NDArray[np.floating], row: ActionUnit | None = None) -> Field:
     """Displacement by the table of action units at intensity 1, pixels, float32 (..., 2).
 
-    Tissue above and below the line between the lips moves by fields of its own, blended in a narrow band: a planter has
-    no inside of a mouth to show. Lids stay.
+    Tissue above and below the line between the lips moves by fields of its own (`seam`). Lids are pulled up or down as
+    skin is, the irises held: a planter cannot let them slide over the eyeball. `row` is what the action unit does, if
+    not what the table says.
 
     Raises:
         InvalidValueError: no such action unit.
     """
-    above, below = unit_fields(mesh, au, at)
+    above, below = unit_fields(mesh, au, at, row)
+    lids = lid_field(mesh, au, at, row)
     if above is below:
-        return above
-    line = mesh.points[list(LOWER_LIP_INNER)]
-    line = line[np.argsort(line[:, 0])]
-    depth = (at[..., 1] - np.interp(at[..., 0], line[:, 0], line[:, 1])) / (_SEAM * mesh.iod)
-    share = np.clip(0.5 + depth / 2, 0, 1)[..., None]
-    return (above + share * share * (3 - 2 * share) * (below - above)).astype(np.float32)
+        return above + lids
+    return (above + share_below(mesh, at) * (below - above)).astype(np.float32) + lids
 
 
 @dataclass(frozen=True, slots=True)

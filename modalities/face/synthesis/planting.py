@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,6 +110,20 @@ def displace(picture: Picture, mesh: FaceMesh, moves: Sequence[Movement]) -> Pic
     Raises:
         NothingUsableError: the face lies outside of the picture.
     """
+    return warp_face(picture, mesh, lambda at: forward_field(mesh, moves, at))
+
+
+def warp_face(picture: Picture, mesh: FaceMesh, forward: Callable[[NDArray[np.floating]], Field]) -> Picture:
+    """One picture with its tissue displaced; the argument is left as it was.
+
+    Args:
+        picture: RGB, uint8 (h, w, 3).
+        mesh: Its face.
+        forward: Displacement (..., 2) in pixels of the tissue at positions (..., 2).
+
+    Raises:
+        NothingUsableError: the face lies outside of the picture.
+    """
     import cv2
 
     height, width = picture.shape[:2]
@@ -121,7 +135,7 @@ def displace(picture: Picture, mesh: FaceMesh, moves: Sequence[Movement]) -> Pic
     step = max(1, int(mesh.iod / _NODES_PER_IOD))
     nodes = [np.arange(-(-(b - a) // step) + 1) * step + (step - 1) / 2 + a for a, b in zip(low, high, strict=True)]
     grid = np.stack(np.meshgrid(*nodes), axis=-1).astype(np.float32)
-    back = _invert(forward_field(mesh, moves, grid), grid, step)
+    back = _invert(forward(grid), grid, step)
     size = (back.shape[1] * step, back.shape[0] * step)
     fine = cv2.resize(back, size, interpolation=cv2.INTER_LINEAR)[: high[1] - low[1], : high[0] - low[0]]
     columns, rows = np.arange(low[0], high[0], dtype=np.float32), np.arange(low[1], high[1], dtype=np.float32)

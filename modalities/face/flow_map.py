@@ -1,0 +1,145 @@
+"""Onset-apex flow maps: what moved between two moments of a face, as a picture that networks take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import InvalidValueError, NothingUsableError
+from data_schemas.time import to_s
+from modalities.face.flow_methods import DenseFlow, dense_flow
+from modalities.face.head_motion import POINTS, FacePicture, HeadMotion
+from modalities.face.models import FaceModels, Picture
+from modalities.face.strain import optical_strain
+
+MAP_SIDE = 28
+"""Side of the maps of the MEGC 2019 networks (Liong et al. 2019)."""
+
+
+@dataclass(frozen=True, eq=False)
+class FlowMap:
+    """Motion of one face from onset to apex, the head's taken out.
+
+    Attributes:
+        onset_ns: Time of the picture at the onset.
+        apex_ns: Time of the picture at the apex.
+        u: Displacement to the right, pixels of the aligned picture, float32 (s, s).
+        v: The same down.
+        strain: Optical strain, without unit, float32 (s, s).
+    """
+
+    onset_ns: int
+    apex_ns: int
+    u: NDArray[np.float32]
+    v: NDArray[np.float32]
+    strain: NDArray[np.float32]
+
+    def stack(self, side: int | None = MAP_SIDE) -> NDArray[np.float32]:
+        """The three as channels u, v, strain, float32 (side, side, 3).
+
+        Args:
+            side: Averaged down to this side; None keeps the full size.
+        """
+        import cv2
+
+        full = np.stack([self.u, self.v, self.strain], axis=-1)
+        if side is None:
+            return full
+        return np.asarray(cv2.resize(full, (side, side), interpolation=cv2.INTER_AREA), np.float32)
+
+    def stretched(self, side: int | None = MAP_SIDE) -> Picture:
+        """As an image: each channel from its least to its greatest value over 0..255, uint8 (side, side, 3).
+
+        That is the form of the shared MEGC 2019 inputs of STSTNet (Liong et al. 2019). Magnitude and the level of no
+        motion are lost.
+        """
+        maps = self.stack(side)
+        low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
+        return np.rint(255 * (maps - low) / np.maximum(high - low, 1e-9)).astype(np.uint8)
+
+
+def flow_between(onset: FacePicture, apex: FacePicture, flow: DenseFlow, head: HeadMotion | None = None) -> FlowMap:
+    """The map between two aligned pictures.
+
+    Args:
+        onset: Earlier picture, with the landmarks `head_motion.POINTS`.
+        apex: Later picture.
+        flow: From `flow_methods.dense_flow`.
+        head: What was learnt of this face's depth so far; nothing by default.
+    """
+    moved = (head or HeadMotion()).remove(onset, apex, flow).dense()
+    return FlowMap(onset.t_ns, apex.t_ns, moved[..., 0], moved[..., 1], optical_strain(moved))
+
+
+def flow_maps(
+    frames: Iterable[tuple[int, Picture]],
+    events: Sequence[tuple[int, int]],
+    models: FaceModels,
+    *,
+    method: str = "dis",
+) -> Iterator[FlowMap | None]:
+    """Maps of the events of any video in one pass; only the pictures that are asked for are kept.
+
+    Args:
+        frames: Time in ns and RGB picture, uint8 (h, w, 3), in order of time.
+        events: Onset and apex of each, ns, by any order; the nearest frames are taken.
+        models: Lent for this video (`models.borrowed_models`).
+        method: Of `flow_methods.FLOW_METHODS`.
+
+    Yields:
+        A map for each event in the order given, None where one of its two frames shows no face.
+
+    Raises:
+        InvalidValueError: unknown method, or an event whose apex is not after its onset.
+        NothingUsableError: no frame at all.
+    """
+    flow = dense_flow(method)
+    for onset, apex in events:
+        if apex <= onset:
+            raise InvalidValueError("an apex comes after its onset", time_s=to_s(onset), got=f"apex {to_s(apex):.3f} s")
+    wanted = sorted({moment for event in events for moment in event})
+    seen = _nearest_faces(frames, wanted, models)
+    for onset, apex in events:
+        before, after = seen[onset], seen[apex]
+        yield None if before is None or after is None else flow_between(before, after, flow)
+
+
+def _nearest_faces(
+    frames: Iterable[tuple[int, Picture]], wanted: Sequence[int], models: FaceModels
+) -> dict[int, FacePicture | None]:
+    """The face in the frame nearest to each of the wanted times (increasing); None where it shows none."""
+    out: dict[int, FacePicture | None] = {}
+    due = list(wanted)
+    last: tuple[int, FacePicture | None] | None = None
+    for t_ns, face in _watch(frames, models):
+        while due and t_ns >= due[0]:
+            moment = due.pop(0)
+            earlier = last is not None and moment - last[0] < t_ns - moment
+            out[moment] = last[1] if earlier and last is not None else face
+        last = (t_ns, face)
+        if not due:
+            break
+    if last is None:
+        raise NothingUsableError("the video holds no frames")
+    out.update(dict.fromkeys(due, last[1]))
+    return out
+
+
+def _watch(frames: Iterable[tuple[int, Picture]], models: FaceModels) -> Iterator[tuple[int, FacePicture | None]]:
+    """Each frame's aligned face."""
+    from modalities.face.landmarks import FaceTracker
+    from modalities.face.registration import PatchAligner, fit_head
+
+    tracker, aligner = FaceTracker(models), PatchAligner()
+    for t_ns, picture in frames:
+        sighting = tracker.find(picture, t_ns)
+        if sighting is None:
+            aligner.restart()
+            yield t_ns, None
+            continue
+        patch, points = aligner.align(sighting, t_ns)
+        depth = fit_head(sighting.points).frontal[POINTS, 2].astype(np.float32)
+        yield t_ns, FacePicture(patch, points[POINTS], depth, t_ns)

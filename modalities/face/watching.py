@@ -1,0 +1,139 @@
+"""The first pass over a video: every picture is looked at once, and a row is kept of each face."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import InvalidValueError, TelltaleError, UnreadableFileError
+from data_schemas.result import Problem
+from data_schemas.stream import Stream, Video
+from data_schemas.time import to_s
+from modalities.base import Task
+from modalities.face.models import FloatArray, Picture, borrowed_models
+from modalities.face.observation import FaceObserver
+from modalities.face.people import PeopleObserver
+from modalities.face.pictures import Toner
+from modalities.face.spotting.base import Spotter, reducers_of
+
+KINDS = ("face_rgb", "face_nir", "face_depth")
+"""Kinds of streams that show faces, in the order in which they are preferred."""
+_REPORT_EVERY = 10
+
+
+@dataclass(eq=False)
+class Watched:
+    """What was kept of one person in a video.
+
+    Attributes:
+        person: Whom.
+        stream: The video.
+        rows: Rows of `observation.ROW`.
+        reduced: What the spotter's reducers kept.
+        warnings: What a user should know, in plain sentences.
+        questions: What only the user can tell.
+    """
+
+    person: str
+    stream: Stream
+    rows: NDArray[np.void]
+    reduced: dict[str, FloatArray]
+    warnings: list[str] = field(default_factory=list)
+    questions: list[Problem] = field(default_factory=list)
+
+
+class _Observer(Protocol):
+    def add(self, picture: Picture, t_ns: int) -> bool:
+        """Take the next picture."""
+
+
+def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]) -> list[Watched]:
+    """Watch the first stream that shows a face, or the first that can be read.
+
+    Args:
+        task: Its streams are tried in the order of `KINDS`.
+        people: Whom to keep rows of: one person, or everybody of streams of several people.
+        spotter: Its reducer looks at each face too.
+        settings: Settings of the face encoder.
+
+    Returns:
+        One entry per person.
+
+    Raises:
+        UnreadableFileError: every stream broke before its first picture.
+        InvalidValueError: there is no stream, or one is no video.
+    """
+    streams = [stream for kind in KINDS for stream in task.of_kind(kind)]
+    warnings: list[str] = []
+    fallback: list[Watched] = []
+    broken: TelltaleError | None = None
+    for stream in streams:
+        if not isinstance(stream, Video):
+            raise InvalidValueError("a face stream is no video", stream=stream.info.name, got=type(stream).__name__)
+        watched, error = _watch_stream(stream, task, people, spotter, settings)
+        times = watched[0].rows["t_ns"]
+        if error is not None and not len(times):
+            broken = error
+            warnings.append(str(error))
+            continue
+        if error is not None:
+            warnings.append(f"'{stream.info.name}' broke off at {to_s(int(times[-1])):.3f} s: {error}")
+        if any(one.rows["found"].any() or one.rows["unsure"].any() for one in watched):
+            others = [other.info.name for other in streams if other is not stream]
+            if others:
+                warnings.append(f"face taken from '{stream.info.name}', not from {', '.join(others)}")
+            return _warned(watched, warnings)
+        if len(streams) > 1:
+            warnings.append(f"no face in '{stream.info.name}'")
+        fallback = fallback or watched
+    if not fallback:
+        raise broken or InvalidValueError("the face encoder was given no face stream", expected=" or ".join(KINDS))
+    return _warned(fallback, warnings)
+
+
+def _warned(watched: list[Watched], warnings: list[str]) -> list[Watched]:
+    for one in watched:
+        one.warnings = warnings + one.warnings
+    return watched
+
+
+def _watch_stream(
+    stream: Video, task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]
+) -> tuple[list[Watched], TelltaleError | None]:
+    """Look at all pictures of a stream; what was kept of each person, and what broke it off, if anything did."""
+    with borrowed_models(settings["detector"], settings["landmarks"]) as models:
+        if not stream.info.people:
+            one = FaceObserver(models, reducers_of([spotter]))
+            error = _look_through(stream, one, task)
+            return [Watched(people[0], stream, one.rows(), one.reduced())], error
+        order = stream.info.people
+        several = PeopleObserver(models, order, stream.info.seats, lambda: reducers_of([spotter]))
+        error = _look_through(stream, several, task)
+        several.finish()
+        watched = []
+        for person in people:
+            rows, reduced = several.rows_of(person)
+            watched.append(Watched(person, stream, rows, reduced))
+        watched[0].questions = several.questions(stream.info.name)
+        return watched, error
+
+
+def _look_through(stream: Video, observer: _Observer, task: Task) -> TelltaleError | None:
+    total, done = stream.axis.n, 0
+    toner = Toner(depth=stream.info.kind == "face_depth")
+    step = f"face of {task.person}"
+    error: TelltaleError | None = None
+    try:
+        for frame in stream.frames():
+            observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns)
+            done += 1
+            if done % _REPORT_EVERY == 0:
+                task.hook(step, done, total)
+    except (UnreadableFileError, InvalidValueError) as found:
+        error = found
+    task.hook(step, done, total)
+    return error
