@@ -60,6 +60,7 @@ gates: $(STAMP)
 
 bench: $(STAMP)
 	@$(PYTHON) -m benchmarks.speed
+	@$(PYTHON) -m benchmarks.face_path
 
 check: $(STAMP)
 	@$(PYTHON) -m ruff check .

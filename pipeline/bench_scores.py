@@ -1,10 +1,9 @@
-"""Tables of the spotting bench: scores, recall by size and length, calibration of the score, natural events."""
+"""Scores of the spotting bench: what was planted, what was found, and one row per spotter, material and kind."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,12 @@ from modalities.face.spotting.evaluation import KINDS, Counts, Spotted, pair, sc
 
 RARE_PER_MINUTE = 0.4
 """Micro-expressions a minute in CAS(ME)2, to which F1 is re-weighted."""
-PERCENT_BANDS = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
-DURATION_BANDS_S = (0.08, 0.15, 0.25, 0.5, 1.0, 2.0, 4.0)
-SCORE_BANDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+CALM_PERCENT, LIVELY_PERCENT = 0.6, 2.0
+"""Own movement of a face over 0.25 s, percent of the inter-ocular distance: below the first calm, from the second
+on lively."""
+FACES = ("calm", "between", "lively")
+FRAME_S = 1 / 30
+"""Length of the frames in which the distance of apexes is told."""
 
 Row = dict[str, Any]
 
@@ -58,6 +60,7 @@ class Outcome:
         planted: What was planted.
         found: What was found.
         seconds: Time that looking and spotting took.
+        own_percent: The face's own movement over 0.25 s, percent of the inter-ocular distance.
     """
 
     spotter: str
@@ -68,11 +71,17 @@ class Outcome:
     planted: tuple[Planted, ...]
     found: tuple[Found, ...]
     seconds: float
+    own_percent: float
 
     @property
     def minutes(self) -> float:
         """Length of the copy."""
         return float(self.times_ns[-1] - self.times_ns[0]) / NS_PER_S / 60
+
+    @property
+    def face(self) -> str:
+        """Sort of the face, one of `FACES`."""
+        return face_of(self.own_percent)
 
     def spotted(self, which: Sequence[Planted] | Sequence[Found]) -> list[Spotted]:
         """As intervals for the evaluator."""
@@ -84,18 +93,27 @@ class Outcome:
         found = [one for one in self.found if one.kind == kind]
         return [(truth[i], found[j]) for i, j in pair(self.spotted(truth), self.spotted(found))]
 
+    def apex_error(self, planted: Planted, found: Found) -> float:
+        """Distance of two apexes in frames of `FRAME_S`."""
+        return abs(float(self.times_ns[planted.apex] - self.times_ns[found.apex])) / NS_PER_S / FRAME_S
 
-def score_rows(outcomes: Sequence[Outcome], own: Mapping[str, float], face_of: Callable[[float], str]) -> list[Row]:
-    """One row per spotter, material and kind, and pooled ones per sort of face."""
+
+def face_of(own_percent: float) -> str:
+    """Sort of a face by its own movement: "calm", "between" or "lively"."""
+    return "calm" if own_percent < CALM_PERCENT else "lively" if own_percent >= LIVELY_PERCENT else "between"
+
+
+def score_rows(outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row per spotter, material and kind, and pooled ones per sort of face ("all calm")."""
     rows: list[Row] = []
-    for spotter in _names(one.spotter for one in outcomes):
+    for spotter in names(one.spotter for one in outcomes):
         mine = [one for one in outcomes if one.spotter == spotter]
-        for material in _names(one.material for one in mine):
+        for material in names(one.material for one in mine):
             part = [one for one in mine if one.material == material]
-            about = {"material": material, "face": face_of(own[material]), "own_movement": round(own[material], 2)}
-            rows += _rows_of(spotter, about, part)
-        for face in _names(face_of(own[one.material]) for one in mine):
-            part = [one for one in mine if face_of(own[one.material]) == face]
+            own = float(np.median([one.own_percent for one in part]))
+            rows += _rows_of(spotter, {"material": material, "face": face_of(own), "own_movement": round(own, 2)}, part)
+        for face in [face for face in FACES if any(one.face == face for one in mine)]:
+            part = [one for one in mine if one.face == face]
             rows += _rows_of(spotter, {"material": f"all {face}", "face": face, "own_movement": None}, part)
     return rows
 
@@ -103,17 +121,15 @@ def score_rows(outcomes: Sequence[Outcome], own: Mapping[str, float], face_of: C
 def _rows_of(spotter: str, about: Row, outcomes: Sequence[Outcome]) -> list[Row]:
     planted = [one for one in outcomes if not one.natural]
     plain = [one for one in outcomes if one.natural]
-    minutes, plain_minutes = sum(one.minutes for one in planted), sum(one.minutes for one in plain)
-    truth = [spot for one in planted for spot in one.spotted(one.planted)]
-    found = [spot for one in planted for spot in one.spotted(one.found)]
-    counts = score(truth, found)
+    minutes, plain_minutes = (sum(one.minutes for one in part) for part in (planted, plain))
+    counts = counts_of(planted)
     frames = sum(len(one.times_ns) for one in outcomes)
     cost = 1000 * sum(one.seconds for one in outcomes) / max(1, frames)
     rows = []
     for kind in (*KINDS, "overall"):
         kinds = KINDS if kind == "overall" else (kind,)
-        errors = [abs(a.apex - b.apex) for one in planted for k in kinds for a, b in one.hits(k)]
-        natural = sum(hit.kind in kinds for one in plain for hit in one.found)
+        errors = [one.apex_error(*hit) for one in planted for k in kinds for hit in one.hits(k)]
+        natural = sum(found.kind in kinds for one in plain for found in one.found)
         c = counts[kind]
         rows.append(
             {
@@ -129,11 +145,20 @@ def _rows_of(spotter: str, about: Row, outcomes: Sequence[Outcome]) -> list[Row]
                 "alarms_per_minute": round(c.fp / minutes, 2) if minutes else None,
                 "alarms_upper95": round(poisson_upper(c.fp) / minutes, 2) if minutes else None,
                 "unplanted_per_minute": round(natural / plain_minutes, 2) if plain_minutes else None,
-                "apex_error_frames": float(np.median(errors)) if errors else None,
+                "apex_error_frames": round(float(np.median(errors)), 2) if errors else None,
                 "ms_per_frame": round(cost, 2),
             }
         )
     return rows
+
+
+def counts_of(outcomes: Sequence[Outcome], least_score: float = 0.0) -> dict[str, Counts]:
+    """Counts by kind and overall; found events below a score are left out."""
+    truth = [spot for one in outcomes for spot in one.spotted(one.planted)]
+    found = [
+        spot for one in outcomes for spot in one.spotted([event for event in one.found if event.score >= least_score])
+    ]
+    return dict(score(truth, found, counting="one-to-one"))
 
 
 def rare_f1(counts: Counts, minutes: float) -> float:
@@ -149,60 +174,6 @@ def poisson_upper(count: int, level: float = 0.95) -> float:
     from scipy.stats import chi2
 
     return float(chi2.ppf(level, 2 * (count + 1)) / 2)
-
-
-def recall_rows(outcomes: Sequence[Outcome], own: Mapping[str, float], face_of: Callable[[float], str]) -> list[Row]:
-    """Recall by band of displacement and by band of duration, per spotter, sort of face and kind."""
-    rows: list[Row] = []
-    cases = [
-        (one.spotter, face_of(own[one.material]), planted, any(planted is hit for hit, _ in one.hits(planted.kind)))
-        for one in outcomes
-        for planted in one.planted
-    ]
-    ways = (("displacement_percent", PERCENT_BANDS, _percent), ("duration_s", DURATION_BANDS_S, _duration))
-    for spotter, face in sorted({(case[0], case[1]) for case in cases}):
-        for kind in KINDS:
-            part = [(p, hit) for s, f, p, hit in cases if (s, f, p.kind) == (spotter, face, kind)]
-            for by, bands, size in ways:
-                for low, high in pairwise(bands):
-                    values = [hit for p, hit in part if low <= size(p) < high]
-                    if values:
-                        rows.append(
-                            {"spotter": spotter, "face": face, "kind": kind, "by": by, "from": low, "to": high,
-                             "planted": len(values), "found": sum(values),
-                             "recall": round(sum(values) / len(values), 3)}
-                        )  # fmt: skip
-    return rows
-
-
-def _percent(one: Planted) -> float:
-    return one.percent
-
-
-def _duration(one: Planted) -> float:
-    return one.duration_s
-
-
-def calibration_rows(outcomes: Sequence[Outcome]) -> list[Row]:
-    """Of the events with a score in each band, the share that is true; per spotter and kind, planted copies only."""
-    rows: list[Row] = []
-    for spotter in _names(one.spotter for one in outcomes):
-        for kind in KINDS:
-            events = [
-                (found.score, any(found is hit for _, hit in one.hits(kind)))
-                for one in outcomes
-                if one.spotter == spotter and not one.natural
-                for found in one.found
-                if found.kind == kind
-            ]
-            for low, high in pairwise(SCORE_BANDS):
-                true = [hit for value, hit in events if low <= value < high or value == high == 1]
-                if true:
-                    rows.append(
-                        {"spotter": spotter, "kind": kind, "score_from": low, "score_to": high, "events": len(true),
-                         "true_share": round(sum(true) / len(true), 3)}
-                    )  # fmt: skip
-    return rows
 
 
 def natural_rows(outcomes: Sequence[Outcome]) -> list[Row]:
@@ -224,5 +195,6 @@ def natural_rows(outcomes: Sequence[Outcome]) -> list[Row]:
     ]
 
 
-def _names(names: Iterable[str]) -> list[str]:
-    return list(dict.fromkeys(names))
+def names(values: Iterable[str]) -> list[str]:
+    """Each once, in the order of their first appearance."""
+    return list(dict.fromkeys(values))

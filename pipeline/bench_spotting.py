@@ -8,25 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-
-import numpy as np
 
 from data_schemas.errors import InvalidValueError, NothingUsableError, TelltaleError
 from data_schemas.hook import Hook, silent
 from pipeline.bench_cache import code_version
 from pipeline.bench_plan import MANNERS, CopyPlan, list_videos, materials_of, plan_simulated, plan_video
-from pipeline.bench_scores import Outcome
+from pipeline.bench_scores import Outcome, face_of
 from pipeline.bench_work import CopyAnswer, CopyTask, FaceTask, follow, own_movement, work
 from pipeline.bench_workers import share_out
 
 __all__ = ["Bench", "face_of", "own_movement", "run_bench"]
 
-CALM_PERCENT, LIVELY_PERCENT = 0.6, 2.0
-"""Own movement of a face over 0.25 s, percent of the inter-ocular distance: below the first calm, from the second
-on lively."""
 LOOKING = ("pipeline.bench_material", "modalities.face.observation")
 """Modules whose code, with all that they import, decides what is seen of a copy."""
 
@@ -37,13 +32,10 @@ class Bench:
 
     Attributes:
         outcomes: One per spotter and copy.
-        own_movement: By material, the face's own movement over 0.25 s (`bench_work.own_movement`): of a video that of
-            its unplanted copy, of simulated faces the median of their copies.
         refused: Videos and copies that could not be used, and why.
     """
 
     outcomes: tuple[Outcome, ...]
-    own_movement: dict[str, float]
     refused: dict[str, str]
 
 
@@ -98,17 +90,20 @@ def run_bench(
         ]
         answers = share_out(work, tasks, jobs, lambda done: hook("copies", done, len(tasks)))
     outcomes: list[Outcome] = []
-    own: dict[str, list[float]] = {}
     for task, answer in zip(tasks, answers, strict=True):
         if isinstance(answer, CopyAnswer):
             outcomes += answer.outcomes
-            own.setdefault(task.plan.material, []).append(answer.own_movement)
         else:
             refused[task.plan.name] = answer
-    if not outcomes or (files and not any(plan.file is not None and plan.material in own for plan in plans)):
+    if not outcomes or (files and not kept.keys() & {one.material for one in outcomes}):
         raise NothingUsableError("no video can be used", file=videos, got="; ".join(refused.values()))
-    movement = {name: values[0] if name in kept else float(np.median(values)) for name, values in own.items()}
-    return Bench(tuple(outcomes), movement, refused)
+    return Bench(tuple(_as_unplanted(one, outcomes) for one in outcomes), refused)
+
+
+def _as_unplanted(outcome: Outcome, outcomes: Sequence[Outcome]) -> Outcome:
+    """The same with the face's own movement as the unplanted copy of its material shows it, if there is one."""
+    plain = next((one for one in outcomes if one.natural and one.material == outcome.material), None)
+    return outcome if plain is None else replace(outcome, own_percent=plain.own_percent)
 
 
 def _plan_all(
@@ -144,8 +139,3 @@ def _follow_all(
     answers = share_out(follow, tasks, jobs, lambda done: hook("faces of the videos", done, len(tasks)))
     refused |= {task.video.name: answer for task, answer in zip(tasks, answers, strict=True) if isinstance(answer, str)}
     return {t.video.name: t.target for t, answer in zip(tasks, answers, strict=True) if not isinstance(answer, str)}
-
-
-def face_of(own_percent: float) -> str:
-    """Sort of a face by its own movement: "calm", "between" or "lively"."""
-    return "calm" if own_percent < CALM_PERCENT else "lively" if own_percent >= LIVELY_PERCENT else "between"

@@ -54,10 +54,9 @@ class CopyTask:
 
 @dataclass(frozen=True)
 class CopyAnswer:
-    """Outcomes by spotter, and how much the face moved by itself."""
+    """Outcomes by spotter."""
 
     outcomes: tuple[Outcome, ...]
-    own_movement: float
 
 
 def follow(task: FaceTask) -> None:
@@ -92,7 +91,7 @@ def work(task: CopyTask) -> CopyAnswer:
         seen = observe(make_copy(task.plan, None if task.face is None else _face(task.face)), spotters)
         if task.cache is not None:
             store(task.cache, task.plan, task.version, seen)
-    return CopyAnswer(tuple(ask(spotters, task.plan, seen)), own_movement(seen.rows))
+    return CopyAnswer(tuple(ask(spotters, task.plan, seen)))
 
 
 class _Timed:
@@ -156,6 +155,7 @@ def ask(spotters: Sequence[Spotter], plan: CopyPlan, seen: Seen) -> list[Outcome
     began = time.perf_counter()
     signals, _ = make_signals(seen.rows, judge(seen.rows), seen.reduced)
     common_s = seen.looking_s + time.perf_counter() - began
+    own = own_movement(seen.rows)
     out = []
     for spotter in spotters:
         began = time.perf_counter()
@@ -163,7 +163,9 @@ def ask(spotters: Sequence[Spotter], plan: CopyPlan, seen: Seen) -> list[Outcome
         seconds = common_s + _own_seconds(spotter, seen.reducing_s) + time.perf_counter() - began
         found = tuple(_found(one, seen.times_ns) for one in expressions)
         out.append(
-            Outcome(spotter.name, plan.name, plan.material, plan.natural, seen.times_ns, seen.planted, found, seconds)
+            Outcome(
+                spotter.name, plan.name, plan.material, plan.natural, seen.times_ns, seen.planted, found, seconds, own
+            )
         )
     return out
 

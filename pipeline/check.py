@@ -8,13 +8,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from data_schemas.errors import ConsentError
 from data_schemas.hook import Hook, silent
-from data_schemas.recording import Recording
+from data_schemas.recording import Recording, Session
 from data_schemas.result import SyncReport
 from data_schemas.session import Manifest
 from data_schemas.stream import Marks
-from data_schemas.time import to_s
+from data_schemas.time import NS_PER_S, to_s
 from pipeline import steps
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
 
@@ -55,9 +57,10 @@ def check_session(folder: Path, hook: Hook = silent, today: dt.date | None = Non
         for p in recording.problems
     ]
     findings += _streams(recording)
+    findings += _whose(manifest)
     if recording.streams:
         session = steps.synchronize(recording, hook)
-        findings += _clocks(session.sync)
+        findings += [*_clocks(session.sync), *_seats(session)]
         known = set(recording.problems)
         findings += [
             Finding("error", p.stream or "clocks", p.what)
@@ -99,8 +102,35 @@ def _streams(recording: Recording) -> Iterator[Finding]:
             "ok",
             name,
             f"{stream.info.kind}: {stream.axis.n} samples, {stream.axis.rate_hz:.2f} per second, "
-            f"{to_s(extent.duration_ns):.2f} s, {max(0, len(stream.support) - 1)} gaps",
+            f"{to_s(extent.duration_ns):.2f} s, {max(0, len(stream.support) - 1)} gaps"
+            + (f", shows {', '.join(stream.info.people)} from left to right" if stream.info.people else ""),
         )
+
+
+def _whose(manifest: Manifest) -> Iterator[Finding]:
+    """People of whom there is no recording, and recordings of nobody."""
+    if len(manifest.people) < 2:
+        return
+    recorded = {manifest.person_of(entry) for entry in manifest.streams}
+    recorded |= {person for entry in manifest.streams for person in entry.people or ()}
+    for person in manifest.people:
+        if person.id not in recorded:
+            yield Finding("warning", person.id, "no stream records this person: add person or people to their streams")
+    for entry in manifest.streams:
+        ownerless = manifest.person_of(entry) is None and not entry.people
+        if ownerless and entry.kind not in ("cues", "markers", "pulse", "ignore"):
+            several = ", or people = [...] if it shows several of them" if entry.kind.startswith("face") else ""
+            text = f'nobody is named whom it records, so that it will not be used: add person = "..."{several}'
+            yield Finding("error", entry.name, text)
+
+
+def _seats(session: Session) -> Iterator[Finding]:
+    """Answers about who sits where that lie outside of their stream."""
+    for name, stream in session.streams.items():
+        for seat in stream.info.seats:
+            if not stream.support.contains(np.array([round(seat.time_s * NS_PER_S)]))[0]:
+                text = f"seats: at {seat.time_s:g} s, where {seat.person} is said to be, the stream has no pictures"
+                yield Finding("warning", name, text)
 
 
 def _clocks(report: SyncReport) -> Iterator[Finding]:

@@ -30,6 +30,7 @@ scope = {scope}
 id = "p01"
 # role = "interviewee"   sex = ""   age_group = ""   culture = ""
 # Add one [[people]] for everybody recorded, and person = "..." to each stream. Others in view are not tracked.
+# A face video of several of them: people = ["p01", "p02"] instead, from the camera's left to right.
 """
 
 _CLOCKS = """

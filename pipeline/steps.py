@@ -133,7 +133,7 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
 
 def _encode_together(
     session: Session, config: Config, channel: str, name: str, hook: Hook
-) -> tuple[list[Encoding], list[Problem], tuple[str, ...]]:
+) -> tuple[list[Encoding], list[Problem], set[str]]:
     """Encode everybody whom streams of several people show, except those who have a stream of their own.
 
     Returns:
@@ -141,41 +141,44 @@ def _encode_together(
     """
     encoder = load_encoder(name)
     fitting = {key: one for key, one in session.streams.items() if one.info.kind in encoder.spec.inputs}
-    shared = {key: stream for key, stream in fitting.items() if stream.info.people}
-    own = {stream.info.person for stream in fitting.values()}
-    shown = {person for stream in shared.values() for person in stream.info.people}
-    people = tuple(one.id for one in session.manifest.people if one.id in shown and one.id not in own)
-    problems = [
-        Problem(
-            severity="warning",
-            what=f"stream '{key}' ({stream.info.kind}) was not used for {person}, who has one of their own",
-            stream=key,
-        )
-        for key, stream in shared.items()
-        for person in stream.info.people
-        if person in own
-    ]
-    if not people:
-        return [], problems, ()
-    if not hasattr(encoder, "encode_several"):
-        what = f"encoder '{name}' cannot tell several people of one stream apart: {', '.join(shared)} was not used"
-        return [], [*problems, Problem(severity="error", what=what, stream=next(iter(shared)))], people
-    own_hook = _Renamed(hook, f"{channel} of {', '.join(people)}")
-    task = Task(people[0], shared, session.extent, config.settings.get(channel, {}), own_hook)
-    try:
-        found = [one.check() for one in cast(EncoderOfSeveral, encoder).encode_several(task, people)]
-    except TelltaleError as error:
-        return [], [*problems, Problem.of(error)], people
-    own_hook.finish()
-    for encoding in found:
-        problems += [*_complaints(encoding), *encoding.questions]
-    used = {key for encoding in found for key in encoding.streams}
-    problems += [
-        Problem(severity="warning", what=f"stream '{key}' was not used: {', '.join(used)} was read first", stream=key)
-        for key in shared
-        if key not in used
-    ]
-    return found, problems, people
+    done = {stream.info.person for stream in fitting.values()} - {None}
+    casts = dict.fromkeys(frozenset(stream.info.people) for stream in fitting.values() if stream.info.people)
+    encodings: list[Encoding] = []
+    problems: list[Problem] = []
+    together: set[str] = set()
+    for cast_ in casts:
+        shared = {key: stream for key, stream in fitting.items() if frozenset(stream.info.people) == cast_}
+        people = [one.id for one in session.manifest.people if one.id in cast_ and one.id not in done]
+        found: list[Encoding] = []
+        if people and not hasattr(encoder, "encode_several"):
+            what = f"encoder '{name}' cannot tell several people of one stream apart: {', '.join(shared)} was not used"
+            problems.append(Problem(severity="error", what=what, stream=next(iter(shared))))
+        elif people:
+            own = _Renamed(hook, f"{channel} of {', '.join(people)}")
+            task = Task(people[0], shared, session.extent, config.settings.get(channel, {}), own)
+            try:
+                found = [one.check() for one in cast(EncoderOfSeveral, encoder).encode_several(task, people)]
+            except TelltaleError as error:
+                problems.append(Problem.of(error))
+            own.finish()
+        for encoding in found:
+            problems += [*_complaints(encoding), *encoding.questions]
+        if found:
+            problems += _unused(found[0], shared)
+        problems += [
+            Problem(
+                severity="warning",
+                what=f"stream '{key}' ({stream.info.kind}) was not used for {person}: another one was, listed for them",
+                stream=key,
+            )
+            for key, stream in shared.items()
+            for person in stream.info.people
+            if person in done
+        ]
+        encodings += found
+        together |= set(people)
+        done |= set(people)
+    return encodings, problems, together
 
 
 def fuse(

@@ -16,8 +16,8 @@ from modalities.face.identity import Known, recognize, seats_in_order, tell_apar
 from modalities.face.landmarks import FaceTracker
 from modalities.face.models import borrowed_models
 from modalities.face.people import PeopleObserver
-from modalities.face.stretches import Stretch, settle_by_exclusion
-from modalities.face.tracking import PeopleTracker, describe
+from modalities.face.stretches import Stretch, describe, settle_by_exclusion
+from modalities.face.tracking import PeopleTracker
 from pipeline.simulate.face_portrait import prepare_portrait
 
 FPS, SIZE = 15, (640, 360)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data_schemas.features import Track
 from data_schemas.time import NS_PER_S
-from modalities.face.action_units import AU_NAMES, LID_AUS, both_sides, explain_movement
+from modalities.face.action_units import AU_NAMES, LID_AUS, both_sides, explain_movement, stack_measurements
 from modalities.face.anchor import straighten
 from modalities.face.asymmetry import measure_asymmetry
 from modalities.face.eyes import Blink, blink_duration, blink_rate, closure_of, find_blinks, measure_opening
@@ -72,10 +72,7 @@ def make_signals(
 ) -> tuple[FaceSignals, FloatArray]:
     """What spotters work on, and the relative opening of the right and left eye, (frames, 2)."""
     n = len(rows)
-    angles = rows["angles"].astype(np.float64)
-    traced = straighten(rows, trace_regions(rows))
-    measured = np.column_stack([traced.reshape(n, -1), rows["lids"].reshape(n, -1), rows["mouth"]])
-    moved = subtract_neutral(measured, angles, judged)
+    moved = measure_movement(rows, judged)
     moved[judged] -= find_rest(moved, judged, _judged_s(rows["t_ns"], judged))
     motion = moved[:, : 2 * len(NAMES)].reshape(n, -1, 2)
     opening = measure_opening(rows["lids"], rows["found"])
@@ -85,13 +82,28 @@ def make_signals(
         motion=motion,
         lids=moved[:, 2 * len(NAMES) : -1].reshape(n, 2, 2),
         mouth=moved[:, -1],
-        angles=angles,
+        angles=rows["angles"].astype(np.float64),
         judged=judged,
         blinks=tuple(blinks),
         speaking=find_speech(rows["t_ns"], motion, judged),
         reduced=dict(reduced or {}),
     )
     return signals, opening
+
+
+def measure_movement(rows: Rows, judged: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Movement of regions, lids and lips away from their median at the same head angles.
+
+    Args:
+        rows: Rows of `observation.ROW`, in order of time.
+        judged: Which of them can be used.
+
+    Returns:
+        Percent of the inter-ocular distance, float32 (frames, 2 * regions + 5), 0 where not judged.
+    """
+    traced = straighten(rows, trace_regions(rows))
+    measured = stack_measurements(traced, rows["lids"], rows["mouth"])
+    return subtract_neutral(measured.astype(np.float64), rows["angles"].astype(np.float64), judged)
 
 
 def _judged_s(times_ns: NDArray[np.int64], judged: NDArray[np.bool_]) -> float:

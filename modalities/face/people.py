@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +14,8 @@ from data_schemas.time import NS_PER_S
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.observation import ROW, FaceObserver
 from modalities.face.spotting.base import Reducer
-from modalities.face.stretches import Stretch
-from modalities.face.tracking import PeopleTracker, describe
+from modalities.face.stretches import Stretch, describe
+from modalities.face.tracking import PeopleTracker
 
 LEAST_ASKED_S = 0.5
 """About shorter stretches nobody is asked; they stay masked."""
@@ -141,7 +142,8 @@ class PeopleObserver:
 
 def _cut_links(rows: NDArray[np.void], firsts: Sequence[int]) -> None:
     """No row of a stretch is linked by flow to what the same mesh saw before the stretch was this person's."""
-    for first, last in zip(sorted(firsts), [*sorted(firsts)[1:], len(rows)], strict=True):
+    bounds = [*sorted(firsts), len(rows)]
+    for first, last in pairwise(bounds):
         part = rows[first:last]
         reach = np.arange(len(part))
         part["back"][part["back"] > reach[:, None]] = 0

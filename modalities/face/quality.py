@@ -2,9 +2,9 @@
 
 Everything is measured on the aligned picture of 160 px, so that it costs next to nothing. Whether something lies over
 the face is told from the person's own face: detail (the slope of brightness) is averaged over small cells, and a cell
-departs when it is far from what this person's face shows there for most of the recording. Expressions change a few cells
-for a while; a hand or a cup takes eyes, nose or mouth away. Brightness would be a worse witness: it changes with every
-turn of the head, and skin on skin hardly changes it.
+departs when it is far from what this person's face shows there for most of the recording. Expressions change a few
+cells for a while; a hand or a cup takes eyes, nose or mouth away. Brightness would be a worse witness: it changes with
+every turn of the head, and skin on skin hardly changes it.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from data_schemas.time import NS_PER_S
+from data_schemas.time import NS_PER_S, to_s
 from modalities.face.appearance import MeanLook
 from modalities.face.landmarks import FaceWindow, Sighting
 from modalities.face.models import FloatArray, MeshModel
@@ -33,7 +33,6 @@ class Stretch:
         parted: Frame at which faces that met were apart again; 0: they did not meet.
         since_ns: Since when it has been looked at, or since when the faces have been apart.
         look: Colours since then.
-        settled: Whether nobody else can be excluded or included any more.
     """
 
     face: int
@@ -101,7 +100,7 @@ class Followed:
         if sighting is None:
             return
         box = sighting.box
-        place = np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0]])
+        place = place_of(box)
         self._step_ns = t_ns - self._seen_ns
         if self._seen_ns and self._step_ns > 0:
             step_s = self._step_ns / NS_PER_S
@@ -114,6 +113,22 @@ class Followed:
     def jumped(self, before: FloatArray, least: float, per_s: float) -> bool:
         """Whether it came farther off its way than `least` widths plus `per_s` widths a second."""
         return bool(before[2]) and self.surprise > least + per_s * self._step_ns / NS_PER_S
+
+
+def place_of(box: FloatArray) -> FloatArray:
+    """Middle (x, y) of a box (left, top, right, bottom, ...), and its width."""
+    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0]])
+
+
+def describe(stretch: Stretch) -> str:
+    """A question about a stretch, with the lines that answer it."""
+    who = " or ".join(stretch.could_be) or "somebody of the session"
+    return (
+        f"who is in view from {to_s(stretch.start_ns):.2f} s to {to_s(stretch.end_ns):.2f} s at x = {stretch.x:.2f} "
+        f"(share of the width): {who}? {stretch.why[:1].upper() + stretch.why[1:]}; this is masked (unsure_who). "
+        f"To answer, write below this stream: [[streams.seats]] time_s = {to_s(stretch.start_ns):.2f}, "
+        f'x = {stretch.x:.2f}, person = "..."'
+    )
 
 
 def settle_by_exclusion(stretches: Sequence[Stretch]) -> None:

@@ -8,33 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import numpy as np
-
 from data_schemas.stream import Seat
-from data_schemas.time import NS_PER_S, to_s
+from data_schemas.time import NS_PER_S
 from modalities.face.appearance import Look, MeanLook, take_look
 from modalities.face.detection import find_faces, shared_part
-from modalities.face.identity import Known, Verdict, fits, near, recognize, seats_in_order, tell_apart
+from modalities.face.identity import Known, Verdict, fits, recognize, seats_in_order, tell_apart
 from modalities.face.landmarks import FaceWindow, Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.registration import fit_head
-from modalities.face.stretches import Followed, Stretch, settle_by_exclusion
+from modalities.face.searches import Searches, Strangers
+from modalities.face.stretches import Followed, Stretch, place_of, settle_by_exclusion
 
 LOOK_S = 0.2
 """Colours are looked at this often."""
 TRIAL_S, TRIAL_LOOKS = 0.6, 3
 """A face is named after it was looked at for this long and so many times."""
-QUICK_S, THOROUGH_S, PATIENT_S, PATIENCE_S = 0.2, 0.5, 2.0, 5.0
-"""While somebody is missing: how often faces are searched quickly, and thoroughly; after `PATIENCE_S` only every
-`PATIENT_S`."""
 TOUCH, DOUBLE = 0.02, 0.6
 """Faces meet when their boxes share this part of the smaller one; at `DOUBLE` two meshes sit on the same face."""
 APART_S = 0.2
 """Faces that met are looked at anew when they have been apart for this long."""
 JUMP, JUMP_PER_S = 0.3, 4.0
 """A face jumps when it moves by more than this many widths, plus so many a second, from where it was heading."""
-STRANGER_S = 1.0
-"""A stranger is not looked at again within this time, unless they move."""
 COMPARABLE = 0.6
 """A bystander whose face is this share of the smallest of the people's may be taken for one of them."""
 WORST_RESIDUAL = 0.25
@@ -58,9 +52,11 @@ class PeopleTracker:
         self.stretches: list[Stretch] = []
         self.complaints: list[tuple[float, str]] = []
         self.crowded: list[int] = []
-        self._strangers: list[tuple[int, FloatArray]] = []
+        self._crowd = False
+        self._strangers = Strangers()
         self._frame, self._count = -1, 0
-        self._look_ns = self._quick_ns = self._thorough_ns = self._missing_ns = -(10**18)
+        self._look_ns = -(10**18)
+        self._searches = Searches()
         self._size = (1, 1)
 
     def follow(self, picture: Picture, t_ns: int) -> list[Followed]:
@@ -115,11 +111,15 @@ class PeopleTracker:
 
     # -- beginning and ending
 
-    def _begin(self, picture: Picture, box: FloatArray, t_ns: int) -> tuple[Followed, Sighting] | None:
+    def _begin(
+        self, picture: Picture, box: FloatArray, t_ns: int, others: Sequence[Followed] = ()
+    ) -> tuple[Followed, Sighting] | None:
+        """Look for a face in a box; None where there is none, or one that is followed already."""
         mesh = self._models.mesh()
         window = FaceWindow(mesh)
         sighting = window.begin(picture, box, t_ns)
-        doubled = sighting is not None and any(shared_part(sighting.box, one.box) > DOUBLE for one in self.live)
+        taken = (*self.live, *others)
+        doubled = sighting is not None and any(shared_part(sighting.box, one.box) > DOUBLE for one in taken)
         if sighting is None or doubled or fit_head(sighting.points).residual > WORST_RESIDUAL:
             self._models.give_back(mesh)
             return None
@@ -215,59 +215,53 @@ class PeopleTracker:
 
     def _search(self, picture: Picture, t_ns: int) -> None:
         """Look for people who are missing, at a bearable price."""
-        if self._missing_ns < self._quick_ns - 2 * THOROUGH_S * NS_PER_S or self._missing_ns < 0:
-            self._missing_ns = t_ns
-        waited = t_ns - self._missing_ns > PATIENCE_S * NS_PER_S
-        thorough = t_ns - self._thorough_ns >= (PATIENT_S if waited else THOROUGH_S) * NS_PER_S
-        if not thorough and t_ns - self._quick_ns < QUICK_S * NS_PER_S:
-            return
-        self._quick_ns = t_ns
-        self._thorough_ns = t_ns if thorough else self._thorough_ns
-        boxes = find_faces(self._models, picture, thorough=thorough, at_least=len(self._people))
-        free = [box for box in boxes if all(shared_part(box, one.box) <= 0.3 for one in self.live)]
-        free.sort(key=lambda box: -float(box[2] - box[0]))
-        if self._is_crowd(free):
+        how = self._searches.due(t_ns)
+        if how is not None:
+            boxes = sorted(self._unfollowed(picture, thorough=how == "thorough"), key=lambda box: box[0] - box[2])
+            unknown = [box for box in boxes if not self._strangers.include(place_of(box), t_ns)]
+            self._crowd = self._welcome_all(picture, unknown, t_ns)
+        if self._crowd:
             self.crowded.append(self._frame)
-            return
-        self._strangers = [one for one in self._strangers if t_ns - one[0] < STRANGER_S * NS_PER_S]
-        for box in free:
-            if len(self.live) == len(self._people):
-                self._missing_ns = -(10**18)
-                return
-            if not any(near(_place(box), place, 0.5, 1.5) for _, place in self._strangers):
-                self._welcome(picture, box, t_ns)
 
-    def _is_crowd(self, free: Sequence[FloatArray]) -> bool:
-        """Whether there are more faces than people, and it was never seen which of them the people are."""
-        unknown = [one for one in self._people.values() if one.seat is None]
+    def _welcome_all(self, picture: Picture, boxes: Sequence[FloatArray], t_ns: int) -> bool:
+        """Follow the faces in boxes, largest first, as far as people are missing.
+
+        Returns:
+            True where there are more faces than people and nobody has seen yet which of them the people are.
+        """
         places = len(self._people) - len(self.live)
-        if not unknown or len(free) <= places:
-            return False
-        smallest = float(free[places - 1][2] - free[places - 1][0])
-        return float(free[places][2] - free[places][0]) > COMPARABLE * smallest
+        never_seen = any(known.seat is None for known in self._people.values())
+        begun: list[tuple[Followed, Sighting]] = []
+        for box in boxes:
+            face = self._begin(picture, box, t_ns, [other for other, _ in begun])
+            if face is not None:
+                begun.append(face)
+            if len(begun) == places + never_seen:
+                break
+        crowd = len(begun) > places and begun[-1][0].place[2] > COMPARABLE * begun[-2][0].place[2]
+        for at, (one, sighting) in enumerate(begun):
+            if crowd or at >= places:
+                self._models.give_back(one.mesh)
+            else:
+                self._welcome(one, take_look(picture, sighting), t_ns)
+        return bool(crowd)
 
-    def _welcome(self, picture: Picture, box: FloatArray, t_ns: int) -> Followed | None:
+    def _welcome(self, one: Followed, look: Look, t_ns: int) -> None:
         """Follow a face unless it is a stranger's."""
-        begun = self._begin(picture, box, t_ns)
-        if begun is None:
-            return None
-        one, sighting = begun
         absent = self._absent()
-        look = take_look(picture, sighting)
         just = [known for known in absent if known.was_just_at(one.place, t_ns) and fits(look, known)]
-        if len(just) == 1 and not any(known.seat is None for known in absent):
-            one.stretch.name(just[0].id)
-        elif any(known.seat is None for known in absent):
+        if any(known.seat is None for known in absent):
             one.stretch.could_be = tuple(known.id for known in absent)
+        elif len(just) == 1:
+            one.stretch.name(just[0].id)
         else:
             verdict = recognize(look, one.place, absent)
             if verdict.kind == "stranger":
-                self._strangers.append((t_ns, one.place))
+                self._strangers.add(one.place, t_ns)
                 self._models.give_back(one.mesh)
-                return None
+                return
             one.stretch.could_be = verdict.people
         self._keep(one)
-        return one
 
     def _absent(self) -> list[Known]:
         """People whom no followed face has the name of."""
@@ -346,7 +340,7 @@ class PeopleTracker:
             one.stretch.ask(verdict.people, verdict.why)
         else:
             one.stretch.state = "stranger"
-            self._strangers.append((t_ns, one.place))
+            self._strangers.add(one.place, t_ns)
             if one in self.live:
                 self._drop(one, t_ns)
 
@@ -372,57 +366,35 @@ class PeopleTracker:
 
     def _take_answer(self, seat: Seat, picture: Picture, t_ns: int) -> str:
         """Give a face the name that the manifest says; what was wrong, if anything."""
-        one = self._face_at(seat, [face for face in self.live if face.sighting is not None])
-        if one is None:
-            boxes = find_faces(self._models, picture, thorough=True, at_least=len(self._people))
-            free = [box for box in boxes if all(shared_part(box, face.box) <= 0.3 for face in self.live)]
-            at = [seat.x if seat.x is not None else 0.5 for _ in free]
-            free = [
-                box
-                for box, x in sorted(
-                    zip(free, at, strict=True), key=lambda pair: abs(_x(pair[0], self._size) - pair[1])
-                )
-                if seat.x is None or abs(_x(box, self._size) - x) * self._size[0] <= box[2] - box[0]
-            ]
-            if not free or (seat.x is None and len(free) > 1):
-                seen = ", ".join(f"{_x(box, self._size):.2f}" for box in boxes)
-                return f"which face? Faces are at x = {seen}" if len(boxes) else "no face is in view then"
-            begun = self._begin(picture, free[0], t_ns)
+        seen = [one for one in self.live if one.sighting is not None]
+        open_ones = [one for one in seen if one.stretch.person is None]
+        one = min(seen if seat.x is not None else open_ones, key=lambda face: self._off(seat, face.place), default=None)
+        if one is None or self._off(seat, one.place) > 1:
+            boxes = sorted(self._unfollowed(picture, thorough=True), key=lambda box: self._off(seat, place_of(box)))
+            fits = [box for box in boxes if self._off(seat, place_of(box)) <= 1]
+            places = [face.place for face in seen] + [place_of(box) for box in boxes]
+            if not places:
+                return "no face is in view then"
+            begun = self._begin(picture, fits[0], t_ns) if fits and (seat.x is not None or len(fits) == 1) else None
             if begun is None:
-                return "no face is in view there"
+                return f"which face? They are at x = {', '.join(f'{place[0] / self._size[0]:.2f}' for place in places)}"
             one = begun[0]
             self._keep(one)
         for other in self.live:
             if other is not one and other.stretch.person == seat.person:
                 self._cut(other, t_ns, "unsure")
-                other.stretch.ask(tuple(name for name in self._order if name != seat.person), "another face is said so")
+                rest = tuple(name for name in self._order if name != seat.person)
+                other.stretch.ask(rest, f"the manifest says that {seat.person} is elsewhere")
         if one.stretch.person is not None and one.stretch.person != seat.person:
             self._cut(one, t_ns, "unsure")
         self._name(one, seat.person, t_ns)
         return ""
 
-    def _face_at(self, seat: Seat, faces: Sequence[Followed]) -> Followed | None:
-        if seat.x is None:
-            open_ones = [one for one in faces if one.stretch.person is None]
-            return open_ones[0] if len(open_ones) == 1 else None
-        close = [one for one in faces if abs(one.place[0] - seat.x * self._size[0]) <= one.place[2]]
-        return min(close, key=lambda one: abs(float(one.place[0]) - (seat.x or 0) * self._size[0]), default=None)
+    def _off(self, seat: Seat, place: FloatArray) -> float:
+        """How far a face is from where an answer has it, in widths of the face."""
+        return 0.0 if seat.x is None else abs(float(place[0]) - seat.x * self._size[0]) / float(place[2])
 
-
-def describe(stretch: Stretch) -> str:
-    """A question about a stretch, with the lines that answer it."""
-    who = " or ".join(stretch.could_be) or "somebody of the session"
-    return (
-        f"who is in view from {to_s(stretch.start_ns):.2f} s to {to_s(stretch.end_ns):.2f} s at x = {stretch.x:.2f} "
-        f"(share of the width): {who}? {stretch.why[:1].upper() + stretch.why[1:]}; this is masked (unsure_who). "
-        f"To answer, write below this stream: [[streams.seats]] time_s = {to_s(stretch.start_ns):.2f}, "
-        f'x = {stretch.x:.2f}, person = "..."'
-    )
-
-
-def _place(box: FloatArray) -> FloatArray:
-    return np.array([(box[0] + box[2]) / 2, (box[1] + box[3]) / 2, box[2] - box[0]])
-
-
-def _x(box: FloatArray, size: tuple[int, int]) -> float:
-    return float(box[0] + box[2]) / 2 / size[0]
+    def _unfollowed(self, picture: Picture, *, thorough: bool) -> list[FloatArray]:
+        """Boxes of faces that are not being followed."""
+        boxes = find_faces(self._models, picture, thorough=thorough, at_least=len(self._people))
+        return [box for box in boxes if all(shared_part(box, one.box) <= 0.3 for one in self.live)]

@@ -8,12 +8,6 @@ import typer
 
 from pipeline.cli.terminal import progress, say, show_object, show_table
 
-_SHOWN = (
-    "spotter", "material", "face", "kind", "planted", "precision", "recall", "f1", "f1_rare", "alarms_per_minute",
-    "apex_error_frames", "ms_per_frame",
-)  # fmt: skip
-"""Columns that fit a terminal; `--json` has them all."""
-
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
@@ -30,7 +24,9 @@ def register(app: typer.Typer) -> None:
     @group.command(
         help="Every spotter on the planted benchmark: simulated faces, and your own videos.\n\n"
         "Expressions of known size, side and time are planted at 5 a minute into rendered faces and into each video of "
-        "DIR; whatever a face does by itself counts as a false alarm there and is listed apart.\n\n"
+        "DIR; whatever a face does by itself counts as a false alarm there, and is listed apart for the unplanted copies.\n\n"
+        "Faces are told apart by their own movement over 0.25 s: calm below 0.6 % of the inter-ocular distance, lively "
+        "from 2 % on.\n\n"
         "Example: telltale bench spotting --videos my_videos --minutes 60"
     )
     def spotting(
@@ -45,8 +41,10 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from modalities.face.spotting.base import SPOTTERS
-        from pipeline.bench_scores import calibration_rows, natural_rows, recall_rows, score_rows
-        from pipeline.bench_spotting import face_of, run_bench
+        from pipeline.bench_bands import band_rows, calibration_rows, threshold_rows
+        from pipeline.bench_printing import lay_out
+        from pipeline.bench_scores import natural_rows, score_rows
+        from pipeline.bench_spotting import run_bench
         from pipeline.bench_workers import usable_cores
 
         names = [name.strip() for name in spotters.split(",") if name.strip()] or list(SPOTTERS)
@@ -55,23 +53,17 @@ def register(app: typer.Typer) -> None:
                 names, videos, minutes=minutes, seed=seed, jobs=jobs or usable_cores(), cache=cache, hook=hook
             )
         tables = {
-            "rows": score_rows(bench.outcomes, bench.own_movement, face_of),
-            "recall": recall_rows(bench.outcomes, bench.own_movement, face_of),
+            "rows": score_rows(bench.outcomes),
+            "bands": band_rows(bench.outcomes),
+            "thresholds": threshold_rows(bench.outcomes),
             "calibration": calibration_rows(bench.outcomes),
             "natural": natural_rows(bench.outcomes),
         }
         if as_json:
             show_object({**tables, "refused": bench.refused})
         else:
-            titles = {
-                "rows": "Scores (IoU >= 0.5; own movement: % of the inter-ocular distance over 0.25 s; "
-                "f1_rare: at 0.4 micro-expressions a minute)",
-                "recall": "Recall by displacement and by duration",
-                "calibration": "Share of true events by score",
-                "natural": "Found in the unplanted copies",
-            }
-            for name, title in titles.items():
-                show_table(tables[name], title, columns=_SHOWN if name == "rows" else None)
+            for sheet in lay_out(tables):
+                show_table(sheet.rows, sheet.title)
         for name, why in bench.refused.items():
             say(f"{name}: {why}", "yellow")
         raise typer.Exit(1 if bench.refused else 0)

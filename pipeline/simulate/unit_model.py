@@ -38,9 +38,10 @@ from pipeline.simulate.unit_responses import Responses, observe_many
 if TYPE_CHECKING:
     from torch import nn
 
-RESPONSE_FACES, BACKGROUND_FACES = range(1, 121), range(2_001, 2_121)
+RESPONSE_FACES, BACKGROUND_FACES = range(1, 513), range(2_001, 2_097)
 """Identities; every one is another face."""
-EACH, BACKGROUND_S = 4, 6.0
+UNITS_OF_FACE, BACKGROUND_S = 15, 6.0
+"""Action units planted into each face; length of a face that shows nothing."""
 SPEECH = {"au26": 0.8, "au25": 0.5}
 """What the renderer draws speech with (`face_fields.SPEECH`)."""
 
@@ -60,15 +61,19 @@ class Plan:
         departure: Standard deviation of the log of each region's own factor, so that nobody's anatomy is learnt by
             heart.
         turn: Standard deviation of each region's own direction, radians.
+        lost: Probability with which a region does not take part.
+        decay: Weight decay. Long training learns the family's own fields by heart; this and few steps prevent it.
     """
 
     seed: int = 7
     hidden: tuple[int, int] = (128, 64)
-    steps: int = 6000
+    steps: int = 2500
     batch: int = 512
     learning_rate: float = 3e-3
     departure: float = 0.35
     turn: float = 0.15
+    lost: float = 0.15
+    decay: float = 0.01
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("-o", "--out", type=Path, default=DEFAULT, help="npz file")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
     options = parser.parse_args(arguments)
-    responses = list(observe_many(RESPONSE_FACES, EACH, options.jobs, _report))
+    responses = list(observe_many(RESPONSE_FACES, UNITS_OF_FACE, options.jobs, _report))
     backgrounds = list(observe_backgrounds(BACKGROUND_FACES, BACKGROUND_S, options.jobs, _report))
     plan = Plan()
     card = {
@@ -127,14 +132,13 @@ def gather(responses: Sequence[Responses], backgrounds: Sequence[Background]) ->
 
 def watch_background(background: Background) -> tuple[Numbers, Numbers]:
     """What the judged frames of a still face measure, and what speech moves in them, (frames, units)."""
-    from modalities.face.analysis import judge, make_signals
+    from modalities.face.analysis import judge, measure_movement
 
     judged = judge(background.rows)
-    signals, _ = make_signals(background.rows, judged)
-    measured = stack_measurements(signals.motion, signals.lids, signals.mouth)
+    measured = measure_movement(background.rows, judged)
     moved = np.zeros((len(measured), len(AU_NAMES)))
     if background.manner == "talking":
-        opening = natural_motion(background.manner, background.identity, to_s(signals.times_ns)).mouth_open
+        opening = natural_motion(background.manner, background.identity, to_s(background.rows["t_ns"])).mouth_open
         opening = np.clip(np.asarray(opening), 0, 1)
         for au, share in SPEECH.items():
             moved[:, AU_NAMES.index(au)] = share * np.maximum(0, opening - np.median(opening))
@@ -204,7 +208,8 @@ class Mixer:
         picked = self._material.responses[unit][rng.integers(len(self._material.responses[unit]), size=n)]
         regions = len(NAMES)
         motion = picked[:, : 2 * regions].reshape(n, regions, 2)
-        motion = motion * np.exp(plan.departure * rng.standard_normal((n, regions, 1)))
+        factor = np.exp(plan.departure * rng.standard_normal((n, regions, 1)))
+        motion = motion * factor * (rng.random((n, regions, 1)) >= plan.lost)
         angle = plan.turn * rng.standard_normal((n, regions))
         x = np.cos(angle) * motion[..., 0] - np.sin(angle) * motion[..., 1]
         y = np.sin(angle) * motion[..., 0] + np.cos(angle) * motion[..., 1]
@@ -226,7 +231,7 @@ def fit(material: Material, plan: Plan, hook: Hook = silent) -> tuple[nn.Sequent
     sizes = (len(scale), *plan.hidden, len(AU_NAMES))
     layers = [nn.Linear(a, b) for a, b in pairwise(sizes)]
     network = nn.Sequential(layers[0], nn.ReLU(), layers[1], nn.ReLU(), layers[2])
-    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=1e-3)
+    optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, total_steps=plan.steps)
     for step in range(plan.steps):
         if step % 8 == 0:

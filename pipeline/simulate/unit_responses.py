@@ -35,9 +35,9 @@ SIZE, FACE_WIDTH_PX = (360, 300), (150.0, 230.0)
 RATE_HZ = 15.0
 """Pictures of one stay a second, so that each is compared with the one before it."""
 INTENSITY = (0.35, 1.1)
-TURN_DEG, STRETCH, UNEVEN, LOST = 10.0, 1.5, 0.4, 0.3
-"""Spread of a field's direction, of its width (a factor), of the log of its local strength; and the probability with
-which a point of the table does not move."""
+TURN_DEG, STRETCH, UNEVEN, LOST, CORE = 10.0, 1.5, 0.4, 0.3, 0.2
+"""Spread of a field's direction, of its width (a factor), of the log of its local strength; the probability with which
+a point of the table does not move, and with which none does but the one that moves farthest."""
 UNCUT = 0.3
 """Share of the fields that take no notice of the line between the lips: lips stick together."""
 _HOLD = 2
@@ -65,26 +65,26 @@ class Responses:
     mouth: NDArray[np.float64]
 
 
-def observe_responses(identity: int, each: int) -> Responses:
-    """Plant every action unit into one face, `each` times in different ways, and measure.
+def observe_responses(identity: int, count: int) -> Responses:
+    """Plant action units into one face, one after the other, and measure.
 
     Args:
         identity: Number of the face, from 1.
-        each: Times.
+        count: How many of `AU_NAMES`, drawn at random.
     """
     from modalities.face.models import borrowed_models
     from modalities.face.observation import FaceObserver
     from modalities.face.trajectory import trace_regions
-    from pipeline.simulate.face import Puppet
     from pipeline.simulate.face_portrait import MARGIN_PX, prepare_portrait
-    from pipeline.simulate.motion import FaceMotion
 
     rng = generator(identity, "unit responses")
     width = float(rng.uniform(*FACE_WIDTH_PX))
     portrait = prepare_portrait(family(FAMILY).photograph, SIZE, width, identity, identity)
-    still = np.clip(np.rint(Puppet(portrait).draw(FaceMotion(np.zeros(1)), 0)), 0, 255).astype(np.uint8)
+    inner = portrait.person[MARGIN_PX:-MARGIN_PX, MARGIN_PX:-MARGIN_PX].astype(np.float32)
+    still = portrait.background + inner[..., 3:] / 255 * (inner[..., :3] - portrait.background)
+    still = np.clip(np.rint(still), 0, 255).astype(np.uint8)
     mesh = portrait.mesh.moved(1.0, np.array([-MARGIN_PX, -MARGIN_PX]))
-    order = rng.permutation(np.repeat(np.arange(len(AU_NAMES)), each))
+    order = rng.permutation(len(AU_NAMES))[:count]
     intensity = rng.uniform(*INTENSITY, len(order))
     number, noise = 0, float(rng.uniform(0.5, 2.0))
     with borrowed_models() as models:
@@ -148,8 +148,9 @@ def vary_row(unit: str, rng: np.random.Generator) -> ActionUnit:
     peak = peak_point(unit)
     angle = np.radians(TURN_DEG) * rng.standard_normal()
     moves = {}
+    lost = 1.0 if rng.random() < CORE else LOST
     for point, (out, up) in row.moves.items():
-        if point != peak and point not in LIDS and rng.random() < LOST:
+        if point != peak and point not in LIDS and rng.random() < lost:
             continue
         own = angle + np.radians(TURN_DEG / 2) * rng.standard_normal()
         size = float(np.exp(0.3 * rng.standard_normal()))
@@ -160,12 +161,12 @@ def vary_row(unit: str, rng: np.random.Generator) -> ActionUnit:
     return replace(row, moves=moves, holds=held, reach=row.reach * float(np.exp(rng.uniform(-1, 1) * np.log(STRETCH))))
 
 
-def observe_many(identities: Sequence[int], each: int, workers: int, hook: Hook = silent) -> Iterator[Responses]:
+def observe_many(identities: Sequence[int], count: int, workers: int, hook: Hook = silent) -> Iterator[Responses]:
     """Many faces, in their order, by worker processes."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        for done, one in enumerate(pool.map(partial(observe_responses, each=each), identities), start=1):
+        for done, one in enumerate(pool.map(partial(observe_responses, count=count), identities, chunksize=4), start=1):
             hook("faces", done, len(identities))
             yield one

@@ -86,6 +86,14 @@ def _modes(flat: NDArray[np.float32]) -> NDArray[np.float64]:
     from scipy.ndimage import gaussian_filter1d
 
     n, _, channels = flat.shape
-    bins = np.rint(flat).astype(np.int64).clip(0, 255) + 256 * np.arange(channels) + 256 * channels * np.arange(n)[:, None, None]
+    bins = (
+        np.rint(flat).astype(np.int64).clip(0, 255)
+        + 256 * np.arange(channels)
+        + 256 * channels * np.arange(n)[:, None, None]
+    )
     counts = np.bincount(bins.ravel(), minlength=n * channels * 256).reshape(n, channels, 256)
-    return gaussian_filter1d(counts.astype(np.float64), _SMOOTH, axis=-1, mode="constant").argmax(axis=-1).astype(np.float64)
+    return (
+        gaussian_filter1d(counts.astype(np.float64), _SMOOTH, axis=-1, mode="constant")
+        .argmax(axis=-1)
+        .astype(np.float64)
+    )

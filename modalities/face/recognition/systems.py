@@ -1,0 +1,104 @@
+"""The table of systems: each a short declaration of its parts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from data_schemas.errors import InvalidValueError
+from modalities.face.recognition.descriptors import BiWoof, FlowGradients, Hoof, Mdmo, PooledFlow
+from modalities.face.recognition.inputs import Clip, FlowMap, LevelledFlow
+from modalities.face.recognition.kernel_machine import Choose, KernelMachine
+from modalities.face.recognition.layers import Convolution, Inception, RecurrentConvolution
+from modalities.face.recognition.lbp_top import LbpTop
+from modalities.face.recognition.networks import AttentiveRecurrent, Streams
+from modalities.face.recognition.samples import Kind
+from modalities.face.recognition.schedule import Schedule
+from modalities.face.recognition.system import System
+
+_TRUST = (0.1, 1.0, 10.0, 100.0)
+_WIDTHS = (0.5, 1.0, 2.0)
+_PLAIN, _RADIAL = Choose(_TRUST), Choose(_TRUST[1:], _WIDTHS)
+_HOOF = "Chaudhry et al. 2009, histograms of oriented optical flow; on the one flow from onset to apex"
+_WOOF = "Liong et al. 2018, Less is more; strain weights cells of 8 x 8 pixels of the map"
+_MDMO = "Liu et al. 2016; 6 x 6 cells instead of 36 regions by landmarks, onset to apex instead of all frames"
+_LBP = "Zhao & Pietikainen 2007; 5 x 5 blocks as in Yan et al. 2014"
+
+
+def _vector_machines(name: str, block: Any, source: str, takes: Any) -> list[System]:
+    """A descriptor with a linear and with a radial support vector machine."""
+    return [
+        System(f"{name}-linear", takes, block, KernelMachine("linear"), _PLAIN, "hinge", source),
+        System(f"{name}-rbf", takes, block, KernelMachine("rbf"), _RADIAL, "hinge", source),
+    ]
+
+
+_LIST = [
+    System(
+        "ststnet",
+        FlowMap(),
+        Convolution(kernel=3, padding=2, pool=3, pool_padding=1, normalise=True, dropout=0.5),
+        Streams(views=((0, 1, 2),) * 3, widths=((3,), (5,), (8,)), average=2),
+        Schedule(updates=1600, rate=5e-5, batch=256),
+        "cross_entropy",
+        "Liong et al. 2019, Shallow Triple Stream Three-dimensional CNN",
+    ),
+    System(
+        "off-apexnet",
+        FlowMap(scale=1.0),
+        Convolution(kernel=5, padding=2, pool=2),
+        Streams(views=((0,), (1,)), widths=((6, 16),) * 2, hidden=(1024, 1024), dropout=0.5),
+        Schedule(updates=400, rate=1e-4, batch=64),
+        "cross_entropy",
+        "Gan et al. 2019, OFF-ApexNet",
+    ),
+    System(
+        "dual-inception",
+        FlowMap(scale=1.0),
+        Inception(),
+        Streams(views=((0,), (1,)), widths=((24, 64),) * 2, hidden=(1024,)),
+        Schedule(updates=400, rate=1e-4, batch=64),
+        "cross_entropy",
+        "Zhou et al. 2019, Dual-Inception",
+    ),
+    System(
+        "rcn-f",
+        FlowMap(scale=1.0),
+        RecurrentConvolution(rounds=3),
+        AttentiveRecurrent(streams=((32, 1), (16, 2), (16, 3)), pool=5),
+        Schedule(updates=600, rate=5e-4, batch=64),
+        "balanced_cross_entropy",
+        "Xia et al. 2020, Revealing the invisible with model and data shrinking",
+    ),
+    *_vector_machines("hoof", Hoof(), _HOOF, LevelledFlow()),
+    *_vector_machines("bi-woof", BiWoof(), _WOOF, LevelledFlow()),
+    *_vector_machines("mdmo", Mdmo(), _MDMO, LevelledFlow()),
+    *_vector_machines("lbp-top", LbpTop(), _LBP, Clip()),
+    System(
+        "kernel-ridge",
+        LevelledFlow(),
+        (PooledFlow(10), Hoof(5, share=False), FlowGradients(10)),
+        KernelMachine("rbf", mirror=True),
+        Choose((0.1, 0.3, 1.0, 3.0, 10.0), (0.5, 0.7, 1.0, 1.4)),
+        "squared",
+        "Telltale; zero-levelled flow, mean of three mirror-symmetric kernels, kernel ridge (Saunders et al. 1998)",
+    ),
+]
+
+SYSTEMS: dict[str, System] = {one.name: one for one in _LIST}
+"""Systems by name."""
+
+
+def find_system(name: str) -> System:
+    """The system of this name.
+
+    Raises:
+        InvalidValueError: no such system.
+    """
+    if name not in SYSTEMS:
+        raise InvalidValueError(f"no recognition system '{name}'", expected=f"one of {', '.join(SYSTEMS)}")
+    return SYSTEMS[name]
+
+
+def systems_for(kind: Kind) -> list[System]:
+    """Those that take this kind of samples."""
+    return [one for one in SYSTEMS.values() if one.input.kind == kind]
