@@ -29,10 +29,12 @@ FPS = 30
 SIZES = {"640x480": ((640, 480), 220), "1920x1080": ((1920, 1080), 360)}
 """Size of the pictures, and width of the face in them."""
 STAGES = {
+    "decoding": ("modalities/readers/video.py", ("__call__",)),
     "landmarks": ("modalities/face/landmarks.py", ("find",)),
     "registration": ("modalities/face/registration.py", ("align", "fit_head")),
     "flow": ("modalities/face/flow.py", ("measure",)),
     "flow from key pictures": ("modalities/face/anchor.py", ("compare",)),
+    "pupils": ("modalities/face/pupil.py", ("measure_pupils",)),
     "quality": ("modalities/face/quality.py", ("measure_quality",)),
     "spotting, AUs, tables": ("modalities/face/analysis.py", ("analyse_rows",)),
 }
@@ -93,9 +95,9 @@ def _by_stage(profile: cProfile.Profile) -> dict[str, float]:
     found = dict.fromkeys(STAGES, 0.0)
     for (file, _, function), (_, _, _, cumulated, _) in pstats.Stats(profile).stats.items():  # type: ignore[attr-defined]
         for name, (ending, functions) in STAGES.items():
-            outer = name != "landmarks" or "FaceTracker" not in function
-            if Path(file).as_posix().endswith(ending) and function in functions and outer:
-                found[name] = max(found[name], cumulated) if name == "landmarks" else found[name] + cumulated
+            if Path(file).as_posix().endswith(ending) and function in functions:
+                # Of functions of one name that call each other the outer one counts.
+                found[name] = max(found[name], cumulated) if len(functions) == 1 else found[name] + cumulated
     return found
 
 

@@ -20,6 +20,7 @@ from pipeline.cli.terminal import silence_native_libraries
 
 GATES: dict[str, str] = {
     "demo": "benchmarks.demo_quality:measure",
+    "residual_flow": "benchmarks.residual_flow:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 

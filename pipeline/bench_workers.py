@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from multiprocessing import get_context
@@ -17,8 +17,7 @@ Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
 _ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-_TRIES = 2
-"""How often a task may be at work when a worker dies, before the task is blamed."""
+_DIED = "the worker process died over it; perhaps the memory was not enough (fewer jobs need less)"
 
 
 def usable_cores() -> int:
@@ -40,26 +39,32 @@ def share_out(
         done: Told after each task how many are done.
     """
     answers: dict[int, Answer | str] = {}
-    deaths = dict.fromkeys(range(len(tasks)), 0)
+
+    def settle(future: Future[Answer], at: int) -> bool:
+        """Note an answer; False if the worker died."""
+        error = future.exception()
+        if isinstance(error, BrokenProcessPool):
+            return False
+        answers[at] = future.result() if error is None else _words(error)
+        done(len(answers))
+        return True
+
     while len(answers) < len(tasks):
         waiting = [at for at in range(len(tasks)) if at not in answers]
         with _executor(min(jobs, len(waiting))) as executor:
             futures = {executor.submit(function, tasks[at]): at for at in waiting}
             try:
                 for future in as_completed(futures):
-                    error = future.exception()
-                    if isinstance(error, BrokenProcessPool):
+                    if not settle(future, futures[future]):
                         break
-                    answers[futures[future]] = future.result() if error is None else _words(error)
-                    done(len(answers))
             except BaseException:
                 executor.shutdown(wait=False, cancel_futures=True)
                 raise
-        for at in [at for at in waiting if at not in answers][:jobs]:  # those that were at work
-            deaths[at] += 1
-            if deaths[at] >= _TRIES:
-                answers[at] = "a worker process died over it; perhaps the memory was not enough (fewer jobs need less)"
-                done(len(answers))
+        for at in [at for at in waiting if at not in answers][:jobs]:  # those at work when a worker died: one by one
+            with _pool(1) as executor:
+                if not settle(executor.submit(function, tasks[at]), at):
+                    answers[at] = _DIED
+                    done(len(answers))
     return [answers[at] for at in range(len(tasks))]
 
 
@@ -71,10 +76,17 @@ def _words(error: BaseException) -> str:
 
 @contextmanager
 def _executor(jobs: int) -> Iterator[Executor]:
-    if jobs == 1:
+    if jobs > 1:
+        with _pool(jobs) as pool:
+            yield pool
+    else:
         with _single_threaded(), ThreadPoolExecutor(1) as executor:
             yield executor
-        return
+
+
+@contextmanager
+def _pool(jobs: int) -> Iterator[Executor]:
+    """Worker processes; libraries read how many threads they may use when they are loaded, so they are told before."""
     before = {name: os.environ.get(name) for name in _ONE_THREAD}
     os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,12 +11,16 @@ from hypothesis import strategies as st
 from data_schemas.time import to_ns
 from modalities.face.anchor import straighten
 from modalities.face.eyes import Blink, blink_duration, iris_offsets
-from modalities.face.gaze import EYEBALL, find_gaze_shifts, gaze_angles
+from modalities.face.gaze import EYEBALL, MESH_GAIN, find_gaze_shifts, gaze_angles
 from modalities.face.head_pose import measure_head
-from modalities.face.observation import ROW
+from modalities.face.models import borrowed_models
+from modalities.face.observation import ROW, FaceObserver
 from modalities.face.pupil import LEAST_IRIS_PX, describe_pupils, measure_pupils
 from modalities.face.regions import EYE_OUTLINES, EYES, IRIS_CENTRES, IRIS_RINGS, NAMES, TEMPLATE
 from modalities.face.registration import fit_head
+from modalities.face.synthesis.gaze import turn_eyes
+from modalities.face.synthesis.mesh import find_mesh
+from pipeline.simulate.face_portrait import load_photograph
 
 
 def test_the_iris_is_placed_between_the_corners_of_the_eye() -> None:
@@ -34,7 +39,7 @@ def looking(t: np.ndarray, places: list[tuple[float, float, float]], noise: floa
     for start, to_yaw, to_pitch in places:
         share = np.clip((t - start) / 0.04, 0, 1)
         yaw, pitch = yaw + share * (to_yaw - yaw), pitch + share * (to_pitch - pitch)
-    iris = EYEBALL * np.sin(np.radians(np.stack([yaw, pitch], axis=1)))
+    iris = np.array(MESH_GAIN) * EYEBALL * np.sin(np.radians(np.stack([yaw, pitch], axis=1)))
     return np.stack([iris, iris], axis=1) + noise * rng.standard_normal((len(t), 2, 2)) + (0.4, 1.0)
 
 
@@ -42,7 +47,7 @@ def looking(t: np.ndarray, places: list[tuple[float, float, float]], noise: floa
 def test_jumps_of_the_eyes_are_found_with_their_direction(fps: int) -> None:
     t = np.arange(0, 20, 1 / fps)
     places = [(4.0, 15.0, 0.0), (5.5, 0.0, 0.0), (9.0, 0.0, -12.0), (9.6, 0.0, 0.0), (15.0, -20.0, 5.0), (16.0, 0, 0)]
-    iris = looking(t, places, 0.3)
+    iris = looking(t, places, 0.15)
     angles, known = gaze_angles(iris, np.ones((len(t), 2)), np.ones(len(t), bool))
     assert known.all()
     np.testing.assert_allclose(angles[(t > 4.2) & (t < 5.4)].mean(axis=0), (15, 0), atol=0.5)
@@ -56,7 +61,7 @@ def test_jumps_of_the_eyes_are_found_with_their_direction(fps: int) -> None:
 
 def test_steady_eyes_do_not_jump_and_closed_ones_say_nothing() -> None:
     t = np.arange(0, 30, 1 / 30)
-    for noise in (0.2, 1.0, 3.0):
+    for noise in (0.1, 0.5, 2.0):
         angles, known = gaze_angles(looking(t, [], noise), np.ones((len(t), 2)), np.ones(len(t), bool))
         assert find_gaze_shifts(to_ns(t), angles, known) == []
     opening = np.ones((len(t), 2))
@@ -68,8 +73,6 @@ def test_steady_eyes_do_not_jump_and_closed_ones_say_nothing() -> None:
 
 def drawn_eye(ratio: float, iris_px: float, contrast: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """A picture of two eyes and landmarks on it."""
-    import cv2
-
     rng = np.random.default_rng(seed)
     side = int(8 * iris_px)
     picture = np.full((side // 2, side), 150, np.float32)
@@ -171,3 +174,23 @@ def test_comparisons_with_key_pictures_take_drift_back() -> None:
     assert (after - after.mean(axis=0)).std(axis=0).mean() < 0.2
     rows["key_back"] = 0
     np.testing.assert_array_equal(straighten(rows, traced), traced)
+
+
+def test_turned_eyes_are_seen_in_a_picture() -> None:
+    picture = cv2.resize(load_photograph("astronaut")[20:280, 100:360], (520, 520), interpolation=cv2.INTER_CUBIC)
+    mesh = find_mesh(picture)
+    turns = [(0, 0), (0, 0), (18, 0), (0, 0), (-18, 0), (0, 0), (0, 12), (0, 0), (0, -12), (0, 0)]
+    turned = {turn: turn_eyes(picture, mesh, *turn) for turn in set(turns)}
+    with borrowed_models() as models:
+        observer = FaceObserver(models)
+        for at in range(10 * len(turns)):
+            observer.add(turned[turns[at // 10]], round(at * 1e9 / 15))
+        rows = observer.rows()
+    angles, known = gaze_angles(rows["iris"], np.ones((len(rows), 2)), rows["found"])
+    assert known.all()
+    seen = {turn: angles[[turns[at // 10] == turn for at in range(len(rows))]].mean(axis=0) for turn in set(turns)}
+    assert 10 < seen[18, 0][0] < 26 and -26 < seen[-18, 0][0] < -10
+    assert 5 < seen[0, 12][1] < 20 and -20 < seen[0, -12][1] < -5
+    assert np.abs(seen[0, 0]).max() < 2
+    directions = [one.direction for one in find_gaze_shifts(rows["t_ns"], angles, known)]
+    assert directions[:2] == ["left", "right"]

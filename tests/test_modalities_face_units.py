@@ -27,6 +27,7 @@ from modalities.face.analysis import Analysis, analyse_rows
 from modalities.face.asymmetry import measure_asymmetry
 from modalities.face.features import FEATURES
 from modalities.face.models import borrowed_models
+from modalities.face.neutral import find_rest
 from modalities.face.observation import FaceObserver
 from modalities.face.regions import NAMES
 from modalities.face.spotting.base import load_spotter
@@ -150,3 +151,19 @@ def test_a_network_that_is_missing_or_made_for_other_regions_is_refused(tmp_path
     with pytest.raises(UnreadableFileError, match="unit_model"):
         load_units(tmp_path / "old.npz")
     assert load_units().card.startswith("{")
+
+
+def test_an_expression_that_fills_most_of_a_short_recording_is_not_the_neutral() -> None:
+    atoms = load_units().atoms
+    rng = np.random.default_rng(5)
+    smile = 0.7 * (atoms[AU_NAMES.index("au12_left")] + atoms[AU_NAMES.index("au12_right")])
+    at = np.arange(240) / 30
+    for start, end, expected in ((1.0, 6.4, True), (1.0, 3.5, False)):
+        course = np.clip(np.minimum(at - start, end - at) / 0.3, 0, 1)
+        measured = course[:, None] * smile + 0.1 * rng.standard_normal((240, len(smile)))
+        moved = measured - np.median(measured, axis=0)
+        rest = find_rest(moved, np.ones(240, bool), 8.0)
+        assert rest.any() == expected
+        back = (moved - rest)[at < 0.9].mean(axis=0)
+        assert np.abs(back).max() < 0.5, "the face rests before the smile"
+    assert not find_rest(moved, np.ones(240, bool), 100.0).any()

@@ -20,12 +20,25 @@ from modalities.face.gaze import OPEN, GazeShift, find_gaze_shifts, gaze_angles
 from modalities.face.models import FloatArray
 from modalities.face.mouth import find_speech
 from modalities.face.neutral import find_rest, subtract_neutral
-from modalities.face.quality import STILL_DESCRIBED, judge, rate_confidence, tell_reasons
-from modalities.face.regions import LEFT, LOWER, NAMES, RIGHT, UPPER
+from modalities.face.quality import (
+    STILL_DESCRIBED,
+    covered_share,
+    detail_of,
+    judge,
+    rate_confidence,
+    tell_reasons,
+)
+from modalities.face.regions import EYE, LEFT, LOWER, NAMES, RIGHT, UPPER
 from modalities.face.spotting.base import FaceSignals, Spotter, Spotting
 from modalities.face.trajectory import trace_regions
 
 SHORT_LAG = LAGS_S.index(0.25)
+GAZE_UNIT = 3.0
+"""Way of the iris, percent of the inter-ocular distance, that is a look elsewhere and no noise."""
+_LID_COLUMNS = [
+    *(2 * at + axis for at, name in enumerate(NAMES) if name in EYE for axis in (0, 1)),
+    *range(2 * len(NAMES), 2 * len(NAMES) + 4),
+]
 
 Rows = NDArray[np.void]
 Columns = dict[str, tuple[NDArray[np.floating], NDArray[np.bool_]]]
@@ -92,7 +105,8 @@ def make_signals(
 
 
 def measure_movement(rows: Rows, judged: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Movement of regions, lids and lips away from their median at the same head angles.
+    """Movement of regions, lids and lips away from their median at the same head angles; of the lids also at the same
+    gaze, which they follow.
 
     Args:
         rows: Rows of `observation.ROW`, in order of time.
@@ -103,7 +117,12 @@ def measure_movement(rows: Rows, judged: NDArray[np.bool_]) -> NDArray[np.float3
     """
     traced = straighten(rows, trace_regions(rows))
     measured = stack_measurements(traced, rows["lids"], rows["mouth"])
-    return subtract_neutral(measured.astype(np.float64), rows["angles"].astype(np.float64), judged)
+    angles = rows["angles"].astype(np.float64)
+    out = subtract_neutral(measured.astype(np.float64), angles, judged)
+    gaze = rows["iris"].mean(axis=1).astype(np.float64) / GAZE_UNIT
+    looking = np.column_stack([gaze, gaze**2, gaze[:, 0] * gaze[:, 1]])
+    out[:, _LID_COLUMNS] = subtract_neutral(measured[:, _LID_COLUMNS].astype(np.float64), angles, judged, looking)
+    return out
 
 
 def _judged_s(times_ns: NDArray[np.int64], judged: NDArray[np.bool_]) -> float:
@@ -169,6 +188,9 @@ def _face_columns(
         "blink_duration_s": (length, blinked & found),
         "face_size_px": (rows["width_px"], found),
         "confidence": (rate_confidence(rows), found),
+        "brightness": (rows["brightness"], found),
+        "sharpness": (detail_of(rows), found),
+        "covered": (covered_share(rows), judged),
     }
     for at, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
         columns[name] = (rows["angles"][:, at], found)

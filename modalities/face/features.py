@@ -64,5 +64,8 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("blink_duration_s", "s", "mean duration of the blinks of the last 60 s", 0, join="hold"),
     FeatureSpec("face_size_px", "px", "width of the face in the picture", 0),
     FeatureSpec("confidence", "1", "how well the face can be judged: size, view, sharpness, fit of the mesh", 0, 1),
+    FeatureSpec("brightness", "1", "mean grey level of the face, 0 black to 255 white", 0, 255),
+    FeatureSpec("sharpness", "1", "fine detail: deviation of the Laplacian over contrast of the aligned face", 0),
+    FeatureSpec("covered", "1", "share of the face whose detail is not this person's: a hand, an object", 0, 1),
 )  # fmt: skip
 """Columns in order."""

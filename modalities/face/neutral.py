@@ -22,7 +22,9 @@ _SAMPLES = 4000
 _ROUNDS = 8
 
 
-def subtract_neutral(values: FloatArray, angles: FloatArray, judged: NDArray[np.bool_]) -> FloatArray:
+def subtract_neutral(
+    values: FloatArray, angles: FloatArray, judged: NDArray[np.bool_], beside: FloatArray | None = None
+) -> FloatArray:
     """Values relative to the person's neutral at the same head angles.
 
     The neutral is the median over the session plus a quadratic function of yaw and pitch and a linear one of roll,
@@ -33,6 +35,7 @@ def subtract_neutral(values: FloatArray, angles: FloatArray, judged: NDArray[np.
         values: (frames, c).
         angles: Yaw, pitch, roll in degrees, (frames, 3).
         judged: Which frames can be used, (frames,).
+        beside: What else the neutral depends on, linearly, about 1 where it matters, (frames, k).
 
     Returns:
         float32 (frames, c), 0 where not judged.
@@ -47,11 +50,12 @@ def subtract_neutral(values: FloatArray, angles: FloatArray, judged: NDArray[np.
     if len(picked) < MIN_FRAMES:
         return out
     centre = np.median(angles[picked], axis=0)
-    basis = _basis(angles[picked] - centre)
+    more = np.zeros((len(values), 0)) if beside is None else beside - np.median(beside[picked], axis=0)
+    basis = np.column_stack([_basis(angles[picked] - centre), more[picked]])
     sample = values[picked] - middle
     fit = np.zeros((basis.shape[1], values.shape[1]))
     # A prior of 1 degree of pose noise and no pose effect: short recordings with little movement stay as they are.
-    ridge = np.diag([0.0, 1, 1, 1, 1, 1, 1]) * 0.02 * len(picked)
+    ridge = np.diag([0.0] + [1.0] * (basis.shape[1] - 1)) * 0.02 * len(picked)
     for _ in range(_ROUNDS):
         left = sample - basis @ fit
         spread = 1.4826 * np.median(np.abs(left), axis=0) + 1e-3
@@ -59,7 +63,7 @@ def subtract_neutral(values: FloatArray, angles: FloatArray, judged: NDArray[np.
         for column in range(values.shape[1]):
             weighted = basis * weights[:, column : column + 1]
             fit[:, column] = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ sample[:, column])
-    out[judged] -= (_basis(angles[judged] - centre) @ fit).astype(np.float32)
+    out[judged] -= (np.column_stack([_basis(angles[judged] - centre), more[judged]]) @ fit).astype(np.float32)
     return out
 
 
@@ -68,8 +72,8 @@ def find_rest(moved: FloatArray, judged: NDArray[np.bool_], seconds: float) -> N
 
     Muscles contract and let go, they do not push: when the median is itself an expression, the frames at rest look like
     its reverse. If some frames look like the reverse of an action unit, and all frames together are explained better by
-    action units that start from there, that is where the face rests. Expressions that fill less than half of a recording
-    never need this.
+    action units that start from there, that is where the face rests. Expressions that fill less than half of a
+    recording never need this.
 
     Args:
         moved: Measurements relative to the median, (frames, 2 * regions + 5), as

@@ -135,11 +135,16 @@ def blurred(rows: Rows) -> NDArray[np.bool_]:
     Detail is counted relative to contrast, so that a lamp that is dimmed does not blur the picture.
     """
     seen = rows["found"] & (rows["contrast"] > 0)
-    detail = rows["sharpness"] / np.maximum(rows["contrast"], 1.0)
+    detail = detail_of(rows)
     if not seen.any():
         return np.zeros(len(rows), bool)
     own = float(np.percentile(detail[seen], 75))
     return seen & ((detail < BLURRED * own) | (100 * detail < LEAST_SHARPNESS))
+
+
+def detail_of(rows: Rows) -> FloatArray:
+    """Fine detail relative to contrast, >= 0, (frames,): what blur takes and a dimmed lamp does not."""
+    return rows["sharpness"] / np.maximum(rows["contrast"], 1.0)
 
 
 def _too_dark(rows: Rows) -> NDArray[np.bool_]:

@@ -15,12 +15,15 @@ from modalities.face.detection import find_faces, shared_part
 from modalities.face.identity import Known, Verdict, fits, recognize, seats_in_order, tell_apart
 from modalities.face.landmarks import FaceWindow, Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
+from modalities.face.observation import WORST_RESIDUAL
 from modalities.face.registration import fit_head
 from modalities.face.searches import Searches, Strangers
 from modalities.face.stretches import Followed, Stretch, place_of, settle_by_exclusion
 
 LOOK_S = 0.2
 """Colours are looked at this often."""
+MANY_LOOKS = 20
+"""Once everybody has been looked at so often, they are looked at four times less often."""
 TRIAL_S, TRIAL_LOOKS = 0.6, 3
 """A face is named after it was looked at for this long and so many times."""
 TOUCH, DOUBLE = 0.02, 0.6
@@ -31,8 +34,6 @@ JUMP, JUMP_PER_S = 0.3, 4.0
 """A face jumps when it moves by more than this many widths, plus so many a second, from where it was heading."""
 COMPARABLE = 0.6
 """A bystander whose face is this share of the smallest of the people's may be taken for one of them."""
-WORST_RESIDUAL = 0.25
-"""See `observation.WORST_RESIDUAL`."""
 
 
 class PeopleTracker:
@@ -85,7 +86,8 @@ class PeopleTracker:
         self._take_answers(picture, t_ns)
         if len(self.live) < len(self._people):
             self._search(picture, t_ns)
-        if t_ns - self._look_ns >= LOOK_S * NS_PER_S:
+        rare = 1 if any(one.stretch.look.count < MANY_LOOKS for one in self.live) else 4
+        if t_ns - self._look_ns >= rare * LOOK_S * NS_PER_S:
             self._look_ns = t_ns
             for one in self.live:
                 if one.sighting is not None and one.stretch.state != "meeting":
@@ -97,7 +99,7 @@ class PeopleTracker:
         return self.live
 
     def finish(self, t_ns: int) -> list[Stretch]:
-        """The video is over: all stretches, those that stay without a name asking who they are."""
+        """The video is over: all stretches; those without a name ask who they are."""
         self._frame += 1
         for one in list(self.live):
             self._lose(one, t_ns)
@@ -108,8 +110,6 @@ class PeopleTracker:
             for seat in self._seats
         ]
         return self.stretches
-
-    # -- beginning and ending
 
     def _begin(
         self, picture: Picture, box: FloatArray, t_ns: int, others: Sequence[Followed] = ()
@@ -167,8 +167,6 @@ class PeopleTracker:
         one.stretch = new
         self.stretches.append(new)
 
-    # -- faces that meet
-
     def _part_doubles(self, t_ns: int) -> None:
         """Where two meshes sit on one face, let go of the one that came from farther off its way."""
         seen = [one for one in self.live if one.sighting is not None]
@@ -210,8 +208,6 @@ class PeopleTracker:
         for one in (a, b):
             if one in self.live:
                 one.stretch.could_be = both
-
-    # -- faces that turn up
 
     def _search(self, picture: Picture, t_ns: int) -> None:
         """Look for people who are missing, at a bearable price."""
@@ -267,8 +263,6 @@ class PeopleTracker:
         """People whom no followed face has the name of."""
         there = {one.stretch.person for one in self.live}
         return [known for name, known in self._people.items() if name not in there]
-
-    # -- naming
 
     def _learn(self, one: Followed, look: Look, t_ns: int) -> None:
         one.stretch.look.add(look)
@@ -354,8 +348,6 @@ class PeopleTracker:
         old.close(first, t_ns)
         one.stretch = new
         self.stretches.append(new)
-
-    # -- answers of the manifest
 
     def _take_answers(self, picture: Picture, t_ns: int) -> None:
         while self._seats and t_ns >= round(self._seats[0].time_s * NS_PER_S) - 1_000_000:

@@ -24,7 +24,8 @@ def register(app: typer.Typer) -> None:
     @group.command(
         help="Every spotter on the planted benchmark: simulated faces, and your own videos.\n\n"
         "Expressions of known size, side and time are planted at 5 a minute into rendered faces and into each video of "
-        "DIR; whatever a face does by itself counts as a false alarm there, and is listed apart for the unplanted copies.\n\n"
+        "DIR; whatever a face does by itself counts as a false alarm there. What is found in the unplanted copies is "
+        "listed apart.\n\n"
         "Faces are told apart by their own movement over 0.25 s: calm below 0.6 % of the inter-ocular distance, lively "
         "from 2 % on.\n\n"
         "Example: telltale bench spotting --videos my_videos --minutes 60"
@@ -42,7 +43,7 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         from modalities.face.spotting.base import SPOTTERS
         from pipeline.bench_bands import band_rows, calibration_rows, threshold_rows
-        from pipeline.bench_printing import lay_out
+        from pipeline.bench_printing import LEGEND, lay_out
         from pipeline.bench_scores import natural_rows, score_rows
         from pipeline.bench_spotting import run_bench
         from pipeline.bench_workers import usable_cores
@@ -64,6 +65,7 @@ def register(app: typer.Typer) -> None:
         else:
             for sheet in lay_out(tables):
                 show_table(sheet.rows, sheet.title)
+            say(LEGEND)
         for name, why in bench.refused.items():
             say(f"{name}: {why}", "yellow")
         raise typer.Exit(1 if bench.refused else 0)

@@ -61,7 +61,6 @@ class Plan:
         departure: Standard deviation of the log of each region's own factor, so that nobody's anatomy is learnt by
             heart.
         turn: Standard deviation of each region's own direction, radians.
-        lost: Probability with which a region does not take part.
         decay: Weight decay. Long training learns the family's own fields by heart; this and few steps prevent it.
     """
 
@@ -70,9 +69,8 @@ class Plan:
     steps: int = 2500
     batch: int = 512
     learning_rate: float = 3e-3
-    departure: float = 0.35
+    departure: float = 0.3
     turn: float = 0.15
-    lost: float = 0.15
     decay: float = 0.01
 
 
@@ -208,8 +206,7 @@ class Mixer:
         picked = self._material.responses[unit][rng.integers(len(self._material.responses[unit]), size=n)]
         regions = len(NAMES)
         motion = picked[:, : 2 * regions].reshape(n, regions, 2)
-        factor = np.exp(plan.departure * rng.standard_normal((n, regions, 1)))
-        motion = motion * factor * (rng.random((n, regions, 1)) >= plan.lost)
+        motion = motion * np.exp(plan.departure * rng.standard_normal((n, regions, 1)))
         angle = plan.turn * rng.standard_normal((n, regions))
         x = np.cos(angle) * motion[..., 0] - np.sin(angle) * motion[..., 1]
         y = np.sin(angle) * motion[..., 0] + np.cos(angle) * motion[..., 1]

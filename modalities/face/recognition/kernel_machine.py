@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Literal, NamedTuple, cast
@@ -18,11 +18,11 @@ Kernel = NDArray[np.float64]
 
 
 class Setting(NamedTuple):
-    """One choice: which reading of the input, strength of the data against smoothness, width of the kernel."""
+    """One choice: which reading of the input, width of the kernel, strength of the data against smoothness."""
 
     reading: int
-    trust: float
     width: float
+    trust: float
 
 
 @dataclass(frozen=True)
@@ -89,24 +89,26 @@ class KernelMachine:
         return Products(features @ features.T, features @ other.T, norms)
 
     def settings(self, system: System) -> tuple[Setting, ...]:
-        """Readings x trust x widths."""
+        """Readings x widths x trust."""
         readings = len(getattr(system.input, "levels", (0,)))
         widths = system.strategy.widths if self.kernel == "rbf" else (1.0,)
-        return tuple(Setting(*one) for one in product(range(readings), system.strategy.trust, widths))
+        return tuple(Setting(*one) for one in product(range(readings), widths, system.strategy.trust))
 
-    def fit(
-        self, system: System, prepared: Any, y: Labels, rows: Rows, setting: Setting, classes: int, seed: int
-    ) -> KernelModel:
-        """See `system.Architecture`; nothing here is random.
+    def fits(
+        self, system: System, prepared: Any, y: Labels, rows: Rows, settings: Sequence[Setting], classes: int, seed: int
+    ) -> Iterator[KernelModel]:
+        """See `system.Architecture`; nothing here is random. Settings in a row with the same kernel share it.
 
         Raises:
             InvalidValueError: a loss that belongs to networks.
         """
-        scales = tuple(self._scale(one, rows) for one in prepared[setting.reading])
-        model = KernelModel(self, setting, rows, scales)
-        gram = model.kernel(prepared, rows)
-        model.weights, model.offsets = solve(system.loss, gram, y, classes, setting.trust)
-        return model
+        likeness: Likeness | None = None
+        for setting in settings:
+            if likeness is None or (likeness.reading, likeness.width) != (setting.reading, setting.width):
+                scales = tuple(self._scale(one, rows) for one in prepared[setting.reading])
+                likeness = Likeness(self, setting.reading, setting.width, rows, scales)
+                gram = likeness.to(prepared, rows)
+            yield KernelModel(likeness, *solve(system.loss, gram, y, classes, setting.trust))
 
     def _scale(self, products: Products, rows: Rows) -> float:
         """Median squared distance (rbf) or mean centred squared length (linear) within the training set."""
@@ -121,29 +123,34 @@ class KernelMachine:
         self, system: System, prepared: Any, y: Labels, rows: Rows, classes: int, seed: int
     ) -> Iterator[tuple[str, KernelModel]]:
         """A model for each setting."""
-        for setting in self.settings(system):
-            yield str(tuple(setting)), self.fit(system, prepared, y, rows, setting, classes, seed)
+        settings = self.settings(system)
+        models = self.fits(system, prepared, y, rows, settings, classes, seed)
+        return zip((str(tuple(one)) for one in settings), models, strict=True)
 
 
-class KernelModel:
-    """A trained kernel machine: weights of its training samples.
+class Likeness:
+    """Kernel between any samples and the training samples.
 
     Args:
         machine: Which kernel.
-        setting: Chosen.
+        reading: Which reading of the input.
+        width: Of a radial kernel.
         rows: Training samples.
         scales: Scale of each block's kernel.
     """
 
-    def __init__(self, machine: KernelMachine, setting: Setting, rows: Rows, scales: tuple[float, ...]) -> None:
-        self.machine, self.setting, self.rows, self.scales = machine, setting, rows, scales
-        self.weights: Kernel = np.zeros((len(rows), 0))
-        self.offsets: Kernel = np.zeros(0)
+    def __init__(
+        self, machine: KernelMachine, reading: int, width: float, rows: Rows, scales: tuple[float, ...]
+    ) -> None:  # fmt: skip
+        self.machine, self.reading, self.width, self.rows, self.scales = machine, reading, width, rows, scales
+        self._last: tuple[Rows, Kernel] | None = None
 
-    def kernel(self, prepared: Any, rows: Rows) -> Kernel:
+    def to(self, prepared: Any, rows: Rows) -> Kernel:
         """Mean kernel between `rows` and the training samples, (len(rows), training samples)."""
-        pairs = zip(prepared[self.setting.reading], self.scales, strict=True)
-        return cast(Kernel, np.mean([self._one(products, rows, scale) for products, scale in pairs], axis=0))
+        if self._last is None or self._last[0] is not rows:
+            pairs = zip(prepared[self.reading], self.scales, strict=True)
+            self._last = rows, np.mean([self._one(products, rows, scale) for products, scale in pairs], axis=0)
+        return self._last[1]
 
     def _one(self, products: Products, rows: Rows, scale: float) -> Kernel:
         sides = [products.plain] if products.mirror is None else [products.plain, products.mirror]
@@ -157,12 +164,27 @@ class KernelModel:
                 parts.append((between - middle) / scale)
                 continue
             distances = np.maximum(own[:, None] + products.norms[self.rows, at] - 2 * between, 0)
-            parts.append(np.exp(-distances / (2 * scale * self.setting.width**2)))
+            parts.append(np.exp(-distances / (2 * scale * self.width**2)))
         return cast(Kernel, np.mean(parts, axis=0))
+
+
+@dataclass(frozen=True, eq=False)
+class KernelModel:
+    """A trained kernel machine.
+
+    Attributes:
+        likeness: Its kernel.
+        weights: Of the training samples for each class, (training samples, classes).
+        offsets: Of each class, (classes,).
+    """
+
+    likeness: Likeness
+    weights: Kernel
+    offsets: Kernel
 
     def scores(self, prepared: Any, rows: Rows) -> Scores:
         """See `system.Model`."""
-        return self.kernel(prepared, rows) @ self.weights + self.offsets
+        return self.likeness.to(prepared, rows) @ self.weights + self.offsets
 
 
 def solve(loss: str, gram: Kernel, y: Labels, classes: int, trust: float) -> tuple[Kernel, Kernel]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -37,14 +37,20 @@ class Network:
         """The schedule as declared: nothing is chosen."""
         return (system.strategy,)
 
-    def fit(
-        self, system: System, prepared: Any, y: Labels, rows: Rows, setting: Schedule, classes: int, seed: int
-    ) -> NetworkModel:
+    def fits(
+        self,
+        system: System,
+        prepared: Any,
+        y: Labels,
+        rows: Rows,
+        settings: Sequence[Schedule],
+        classes: int,
+        seed: int,
+    ) -> Iterator[NetworkModel]:
         """See `system.Architecture`."""
-        model: NetworkModel | None = None
-        for network in self._train(system, prepared, y, rows, setting, classes, seed, 1):
-            model = NetworkModel(network)
-        return model or NetworkModel(self.build(system.block, classes))
+        for setting in settings:
+            for network in self._train(system, prepared, y, rows, setting, classes, seed, 1):
+                yield NetworkModel(network)
 
     def candidates(
         self, system: System, prepared: Any, y: Labels, rows: Rows, classes: int, seed: int

@@ -132,7 +132,11 @@ def grouped(samples: Samples, rows: Rows, parts: int, seed: int) -> list[tuple[R
     names, person = np.unique(persons, return_inverse=True)
     parts = min(parts, len(names))
     if parts < 2:
-        raise InvalidValueError("folds need at least two persons", got=", ".join(names.tolist()))
+        raise InvalidValueError(
+            "inner folds need at least two persons to train on",
+            got=", ".join(names.tolist()),
+            mend="Bring samples of at least three persons.",
+        )
     counts = np.zeros((len(names), len(samples.classes)))
     np.add.at(counts, (person, samples.y[rows]), 1)
     share = counts / np.maximum(counts.sum(axis=0), 1)

@@ -31,33 +31,27 @@ def learn(
         The trained model and its setting.
     """
     settings = system.architecture.settings(system)
-    classes = len(samples.classes)
     chosen = settings[0]
     if len(settings) > 1:
         chosen = settings[int(np.argmax(_inner_scores(system, prepared, samples, rows, settings, seed, parts)))]
-    y = samples.y[rows]
-    return system.architecture.fit(system, prepared, y, rows, chosen, classes, seed), chosen
+    classes = len(samples.classes)
+    (model,) = system.architecture.fits(system, prepared, samples.y[rows], rows, [chosen], classes, seed)
+    return model, chosen
 
 
 def _inner_scores(
     system: System, prepared: Any, samples: Samples, rows: Rows, settings: tuple[Any, ...], seed: int, parts: int
 ) -> list[float]:
-    """UF1 of each setting, pooled over the inner folds; the first of equals is the plainest."""
+    """UF1 of each setting, pooled over the inner folds."""
     folds = grouped(samples, rows, parts, seed)
-    truth = np.concatenate([samples.y[test] for _, test in folds])
     classes = len(samples.classes)
-    out = []
-    for setting in settings:
-        said = [
-            answers(
-                system.architecture.fit(system, prepared, samples.y[train], train, setting, classes, seed),
-                prepared,
-                test,
-            )
-            for train, test in folds
-        ]
-        out.append(round(uf1_of(truth, np.concatenate(said), classes), 6))
-    return out
+    said: list[list[Labels]] = [[] for _ in settings]
+    for train, test in folds:
+        models = system.architecture.fits(system, prepared, samples.y[train], train, settings, classes, seed)
+        for into, model in zip(said, models, strict=True):
+            into.append(answers(model, prepared, test))
+    truth = np.concatenate([samples.y[test] for _, test in folds])
+    return [round(uf1_of(truth, np.concatenate(one), classes), 6) for one in said]
 
 
 def answers(model: Model, prepared: Any, rows: Rows) -> Labels:

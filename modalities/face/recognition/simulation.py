@@ -87,7 +87,7 @@ def _map(
             flow += nuisance * rng.uniform(0.2, 0.8) * _pull(unit, (rng.random(), rng.random()), place)
         flow += nuisance * (rng.normal(0, 0.25, 2) + (_GRID - 0.5) @ rng.normal(0, 0.25, (2, 2)))
         flow += nuisance * 0.6 * _smooth_noise(rng)
-    down, right = np.gradient(flow, axis=(0, 1))
+    down, right = (np.asarray(np.gradient(flow, axis=axis)) for axis in (0, 1))
     shear = (right[..., 1] + down[..., 0]) / 2
     strain = np.sqrt(right[..., 0] ** 2 + down[..., 1] ** 2 + 2 * shear**2)
     full = np.concatenate([flow, strain[..., None]], axis=-1)

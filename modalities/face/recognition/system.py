@@ -6,7 +6,7 @@ systems; those that are no networks fit into them too.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
@@ -47,8 +47,10 @@ class Architecture(Protocol):
     def settings(self, system: System) -> tuple[Any, ...]:
         """Settings among which training may choose; one where everything is fixed."""
 
-    def fit(self, system: System, prepared: Any, y: Labels, rows: Rows, setting: Any, classes: int, seed: int) -> Model:
-        """Train on the samples `rows` with labels `y` (one per row)."""
+    def fits(
+        self, system: System, prepared: Any, y: Labels, rows: Rows, settings: Sequence[Any], classes: int, seed: int
+    ) -> Iterator[Model]:
+        """Train on the samples `rows` with labels `y` (one per row): a model for each of the settings."""
 
     def candidates(
         self, system: System, prepared: Any, y: Labels, rows: Rows, classes: int, seed: int
