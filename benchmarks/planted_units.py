@@ -9,7 +9,7 @@ swaying head, changing light, noise and compression; and once nothing at all. `p
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -142,10 +142,12 @@ def measure(full: bool) -> Mapping[str, float]:
         full: 12 faces instead of 2.
 
     Returns:
-        `r_<unit>` (Pearson's r of intensity per frame over clips with every unit, both sides pooled, and neutral ones),
-        `r_least`, `r_median`, `own_r_least` (only frames within 1 s of the unit's own movements), `side_right`,
-        `neutral_active`, `talking_active`, `turning_active` (share of frames with any unit above `ACTIVE`),
-        `blink_f1`, `head_error_deg` (95th percentile), `head_error_mean_deg`.
+        `r_<unit>` (Pearson's r of intensity per frame over clips with every unit, both sides pooled, and neutral ones:
+        what other units light up counts against it), `own_r_<unit>` (only frames within 1 s of the unit's own
+        movements), `r_least`, `r_median`, `own_r_least`, `side_right` in all and by unit, `neutral_active`,
+        `talking_active`, `turning_active` (share of frames with any unit above `ACTIVE`; while talking, lips and jaw
+        part, so that AU25 and AU26 are left out), `blink_f1`, `head_error_deg` (95th percentile),
+        `head_error_mean_deg`, `head_within_5_deg` (share).
     """
     clips = [observe_clip(FIRST_FACE + at, kind) for at in range(12 if full else 2)
              for kind in ("units", "neutral", "talking", "turning")]  # fmt: skip
@@ -170,13 +172,15 @@ def judge_clips(clips: list[Clip]) -> dict[str, float]:
     for au in PAIRED:
         figures[f"side_right_{au}"] = float(np.mean([right for unit, right in sides if unit == au]))
     for kind in ("neutral", "talking", "turning"):
-        shares = [active_share(analysis.track) for clip, analysis in analysed if clip.kind == kind]
+        units = [au for au in AU_NAMES if kind != "talking" or au not in ("au25", "au26")]
+        shares = [active_share(analysis.track, units) for clip, analysis in analysed if clip.kind == kind]
         figures[f"{kind}_active"] = float(np.mean(shares)) if shares else float("nan")
     figures["blink_f1"] = blink_f1([pair for pair in analysed if pair[0].kind in ("units", "neutral", "talking")])
     errors = np.concatenate([head_errors(clip) for clip in clips if clip.kind == "turning"] or [np.zeros((0, 3))])
     if len(errors):
         figures["head_error_deg"] = float(np.percentile(errors, 95))
         figures["head_error_mean_deg"] = float(errors.mean())
+        figures["head_within_5_deg"] = float((errors <= 5).mean())
     return figures
 
 
@@ -217,9 +221,9 @@ def side_hits(clip: Clip, analysis: Analysis) -> Iterator[tuple[str, bool]]:
         yield unit, bool(mine > theirs)
 
 
-def active_share(track: Track) -> float:
-    """Share of the judged frames in which any unit is above the activation threshold."""
-    columns = [track.column(name) for name in AU_NAMES]
+def active_share(track: Track, units: Sequence[str]) -> float:
+    """Share of the judged frames in which any of the units is above the activation threshold."""
+    columns = [track.column(name) for name in units]
     active = np.any([(value > ACTIVE) & valid for value, valid in columns], axis=0)
     judged = np.any([valid for _, valid in columns], axis=0)
     return float(active[judged].mean())

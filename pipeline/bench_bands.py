@@ -16,8 +16,8 @@ DURATION_BANDS_S = (0.08, 0.15, 0.25, 0.5, 1.0, 2.0, 4.0)
 OWN_BANDS = (0.0, 0.3, 0.6, 1.0, 2.0, 5.0, 10.0)
 """Own movement of the face over 0.25 s, percent of the inter-ocular distance."""
 SCORE_BANDS = (0.0, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
-THRESHOLDS = (0.5, 0.6, 0.7, 0.8, 0.9)
-"""Least scores between which a user may choose."""
+THRESHOLDS = (0.0, 0.3, 0.5, 0.7, 0.9)
+"""Least scores between which a user may choose; at 0 every event of the spotter is kept."""
 
 
 def band_rows(outcomes: Sequence[Outcome]) -> list[Row]:

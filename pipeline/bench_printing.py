@@ -143,7 +143,7 @@ def _band(row: Row) -> tuple[float, float]:
 
 
 def _title(band: tuple[float, float]) -> str:
-    return f">= {band[0]:g}" if band[0] == band[1] else f"{band[0]:g}-{band[1]:g}"
+    return ("all" if not band[1] else f">= {band[0]:g}") if band[0] == band[1] else f"{band[0]:g}-{band[1]:g}"
 
 
 def _band_cell(row: Row) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
@@ -29,7 +29,13 @@ NO_CONSENT = "no consent record: this command reads no manifest; make sure that 
 
 
 def encode_file(
-    path: Path, channel: str, *, rate_hz: float | None = None, columns: Sequence[str] = (), hook: Hook = silent
+    path: Path,
+    channel: str,
+    *,
+    rate_hz: float | None = None,
+    columns: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    hook: Hook = silent,
 ) -> tuple[Encoding, dict[str, Stream]]:
     """Encode one channel of one file.
 
@@ -39,6 +45,7 @@ def encode_file(
         rate_hz: Sampling rate where the file states none.
         columns: Columns to use instead of the guessed ones; each is taken for what its name says. In a table without
             a header: the kinds of its columns in order.
+        settings: Of the encoder; the others keep their defaults.
         hook: Progress.
 
     Returns:
@@ -84,7 +91,7 @@ def encode_file(
     extent = _extent(list(streams.values()))
     if extent.extent is None:
         raise NothingUsableError("the file holds no samples", file=path)
-    task = Task("p01", streams, extent.extent, {}, hook)
+    task = Task("p01", streams, extent.extent, dict(settings or {}), hook)
     return encoder.encode(task).check(), streams
 
 

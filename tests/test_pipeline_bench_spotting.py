@@ -98,8 +98,8 @@ def test_bands_calibration_and_thresholds() -> None:
     brier = round((0.05**2 + 0.55**2) / 2, 3)
     assert found == [(0.5, 1, 0.0, brier), (0.9, 1, 1.0, brier)]
     least = {row["least_score"]: row for row in threshold_rows(outcomes) if row["kind"] == "micro"}
-    assert [(least[at]["precision"], least[at]["recall"]) for at in (0.5, 0.6)] == [(0.5, 1.0), (1.0, 1.0)]
-    assert [least[at]["alarms_per_minute"] for at in (0.5, 0.6)] == [1.0, 0.0]
+    assert [(least[at]["precision"], least[at]["recall"]) for at in (0.0, 0.7)] == [(0.5, 1.0), (1.0, 1.0)]
+    assert [least[at]["alarms_per_minute"] for at in (0.0, 0.7)] == [1.0, 0.0]
     natural = natural_rows([outcome((Found("macro", 30, 60, 90, 0.7, "au04"),), natural=True)])
     assert [(row["kind"], row["onset_s"], row["offset_s"], row["aus"]) for row in natural] == [
         ("macro", 1.0, 3.0, "au04")

@@ -20,6 +20,8 @@ from modalities.face.regions import NAMES, averaging
 
 LAGS_S = (1 / 15, 0.25, 1.0)
 """How long ago the picture is with which the present one is compared."""
+EVERY_S = (0.0, 0.0, 0.1)
+"""How often each lag is measured; 0 for every picture. A movement over a second is much the same a picture later."""
 LAG_TOLERANCE = 0.4
 """A picture counts as `lag` ago when it is off by at most this share of the lag."""
 REGION_MEAN = averaging(len(POINTS), POINTS)
@@ -37,7 +39,7 @@ class LagFlow:
     """Motion since about `LAGS_S` ago.
 
     Attributes:
-        back: For each lag how many remembered pictures ago its partner was, int (lags,); 0 where there was none.
+        back: For each lag how many pictures ago its partner was, int (lags,); 0 where there was none or it was not due.
         motion: Displacement of each region (x to the person's left, y up) in pixels of the aligned picture,
             float64 (lags, regions, 2); meaningless where `back` is 0.
         remaining: Root mean square motion that is left on the points of the fit, pixels, (lags,).
@@ -63,6 +65,7 @@ class FlowMeter:
         self.head = HeadMotion()
         self._method = method
         self._flow: DenseFlow | None = None
+        self._due_ns = [-(2**62)] * len(LAGS_S)
 
     def restart(self) -> None:
         """Forget the past: the face was lost."""
@@ -86,9 +89,10 @@ class FlowMeter:
         motion = np.zeros((len(LAGS_S), len(NAMES), 2))
         remaining = np.zeros(len(LAGS_S))
         for at, lag_s in enumerate(LAGS_S):
-            then = self._partner(t_ns, lag_s)
+            then = self._partner(t_ns, lag_s) if t_ns >= self._due_ns[at] else None
             if then is None:
                 continue
+            self._due_ns[at] = t_ns + round(EVERY_S[at] * NS_PER_S)
             back[at] = number - then.number
             moved = self.head.remove(then.face, now, self._flow).at_points
             remaining[at] = np.sqrt(np.average((moved**2).sum(axis=1), weights=TRUST))

@@ -2,43 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from data_schemas.errors import InvalidValueError, NothingUsableError, TelltaleError
 from data_schemas.features import Encoding
+from data_schemas.hook import Hook
+from modalities.face.spotting.base import SPOTTERS
 from pipeline.cli.terminal import progress, say, show_table
+
+if TYPE_CHECKING:
+    from pipeline.spotting import SpottedVideo
 
 
 def register(app: typer.Typer) -> None:
     """Add the commands to the application."""
 
     @app.command(
-        help="Find micro- and macro-expressions in videos.\n\nExample: telltale spot a.mp4 b.mp4 -o events.csv"
+        help="Find micro- and macro-expressions in videos.\n\n"
+        "With --plot a picture of each video is left beside the table: score, intervals, faces at the apexes.\n\n"
+        "Example: telltale spot a.mp4 b.mp4 -o events.csv --plot"
     )
     def spot(
         videos: list[Path] = typer.Argument(..., metavar="VIDEO...", help="Video files."),
         out: Path = typer.Option(..., "-o", "--out", help="Table of events (CSV)."),
+        spotter: str | None = typer.Option(
+            None, "--spotter", metavar="NAME", help=f"One of {', '.join(SPOTTERS)}; by default the best."
+        ),
+        plot: bool = typer.Option(False, "--plot", help="Draw each video into a PNG beside the table."),
+        form: str = typer.Option(
+            "table",
+            "--format",
+            help="table; or megc: vid, pred_onset, pred_offset, type, as the MEGC challenges ask for.",
+        ),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
-        from pipeline.export.events import as_csv
-        from pipeline.spotting import SPOT_COLUMNS, spot_video
+        from modalities.face.spotting.base import load_spotter
+        from pipeline.spotting import FORMATS, spot_video, write_spots
 
+        if spotter is not None:
+            load_spotter(spotter)
+        if form not in FORMATS:
+            raise InvalidValueError("unknown format of a table of events", got=form, expected=" or ".join(FORMATS))
         say(_no_consent())
         if out.is_dir():
             raise InvalidValueError("the table of events would replace a folder", file=out, mend="Name a file with -o.")
         rows: list[dict[str, Any]] = []
         summary: list[dict[str, Any]] = []
+        drawn: dict[Path, Path] = {}
         with progress() as hook:
             for video in videos:
                 try:
-                    found, about = spot_video(video, hook)
+                    found = spot_video(video, hook, spotter)
+                    rows += found.rows
+                    about = found.summary
+                    if plot:
+                        drawn[video] = _draw(found, out, drawn.values(), hook)
                 except TelltaleError as error:
-                    found, about = [], {"video": video.name, "frames": 0, "face_found": "0%", "problem": str(error)}
-                rows += found
+                    about = {"video": video.name, "frames": 0, "face_found": "0%", "problem": str(error)}
                 summary.append(about)
         failed = [about for about in summary if about["problem"]]
         for about in failed:
@@ -46,8 +70,10 @@ def register(app: typer.Typer) -> None:
         if all(about["frames"] == 0 for about in summary):
             raise NothingUsableError("not one video could be read", got=", ".join(about["video"] for about in summary))
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(as_csv(rows, SPOT_COLUMNS), encoding="utf-8", newline="")
+        out.write_text(write_spots(rows, form), encoding="utf-8", newline="")
         show_table(rows if as_json else summary, f"{len(rows)} events, written to {out}", as_json)
+        for video, picture in drawn.items():
+            say(f"{video.name}: drawn to {picture}")
         raise typer.Exit(1 if failed else 0)
 
     @app.command(help="Speech, pitch and pauses of sound files.\n\nExample: telltale voice interview.wav -o voice/")
@@ -74,6 +100,23 @@ def register(app: typer.Typer) -> None:
 _FILES = typer.Argument(..., metavar="FILE...", help="Recordings.")
 _OUT = typer.Option(..., "-o", "--out", metavar="OUT", help="Folder for events.csv and tracks.parquet.")
 _JSON = typer.Option(False, "--json", help="Print one JSON object.")
+
+
+def _draw(found: SpottedVideo, out: Path, taken: Collection[Path], hook: Hook) -> Path:
+    """Draw one video beside the table, never over the picture of another one."""
+    from modalities.face.spotting.base import load_spotter
+    from pipeline.spot_plot import draw_spots, thresholds_of
+
+    file = out.with_name(f"{out.stem}_{found.path.stem}.png")
+    number = 1
+    while file in taken:
+        number += 1
+        file = out.with_name(f"{out.stem}_{found.path.stem}_{number}.png")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    hook(f"picture of {found.path.name}", 0, 1)
+    draw_spots(found, file, thresholds_of(load_spotter(found.encoding.parameters["spotter"])))
+    hook(f"picture of {found.path.name}", 1, 1)
+    return file
 
 
 def _no_consent() -> str:

@@ -10,7 +10,7 @@ frames that jump, a face that trembles, and what a turning head leaves in the fl
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,8 @@ DEPARTURE = 0.35
 """Standard deviation of the log of each region's own factor."""
 LIVELY = 0.35
 """Share of the stretches in which the face is never at rest, as that of somebody who talks."""
+STRONG = 0.25
+"""Share of the expressions that are stronger than the published range."""
 FLANK = (0.6, 1.6)
 """Range of the exponent that bends a flank."""
 
@@ -166,7 +168,16 @@ def _plan(length_s: float, rng: np.random.Generator, rate_per_minute: float) -> 
             for one in more
             if all(one.onset_s > other.offset_s + 0.3 or one.offset_s < other.onset_s - 0.3 for other in plan)
         ]
-    return sorted(plan, key=lambda event: event.onset_s)
+    return sorted((_vary(event, rng) for event in plan), key=lambda event: event.onset_s)
+
+
+def _vary(event: PlantedExpression, rng: np.random.Generator) -> PlantedExpression:
+    """Sometimes stronger than the published range, and, if a macro-expression, sometimes held for most of its time."""
+    percent = event.percent * (float(rng.uniform(1, 2.5)) if rng.random() < STRONG else 1.0)
+    if event.kind == "micro" or rng.random() < 0.5:
+        return replace(event, percent=percent)
+    rise, fall = (min(float(rng.uniform(0.12, 0.8)), 0.45 * event.duration_s) for _ in range(2))
+    return replace(event, percent=percent, apex_s=event.onset_s + rise, release_s=event.offset_s - fall)
 
 
 def _movement(ground: Ground, event: PlantedExpression, rng: np.random.Generator) -> Curves:

@@ -59,7 +59,7 @@ class Plan:
 
     seed: int = 5
     examples: int = 2000
-    rounds: int = 5
+    rounds: int = 4
     passes: int = 2
     batch: int = 16
     learning_rate: float = 3e-3

@@ -66,11 +66,11 @@ class Plan:
 
     seed: int = 7
     hidden: tuple[int, int] = (128, 64)
-    steps: int = 2500
+    steps: int = 2000
     batch: int = 512
     learning_rate: float = 3e-3
-    departure: float = 0.3
-    turn: float = 0.15
+    departure: float = 0.2
+    turn: float = 0.1
     decay: float = 0.01
 
 
