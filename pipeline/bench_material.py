@@ -44,8 +44,9 @@ LEAST_FOUND = 0.5
 """Share of the frames of a video that must show a face."""
 SIMULATED_FPS, SIMULATED_SIZE, FACE_WIDTH_PX = 30.0, (480, 360), 230
 FAMILY = "bench"
-BUSY = dict.fromkeys(("au01", "au02", "au04", "au06", "au12_left", "au12_right", "au14", "au17", "au20"), 1.0)
-"""Greatest intensity of the movements that go with a simulated person's speech."""
+BUSY = dict.fromkeys(("au01", "au02", "au04", "au06", "au12_left", "au12_right", "au14", "au17", "au20"), 1.9)
+"""Greatest intensity of the movements that go with a simulated person's speech: so that the face is a lively one, which
+moves by 2 % of the inter-ocular distance and more within 0.25 s."""
 
 Pictures = Callable[[], Iterator[Picture]]
 
@@ -129,13 +130,13 @@ def _simulated(plan: CopyPlan) -> Copy:
     number = 1 + plan.seed * 10_000 + 2 * plan.number + MANNERS.index(manner)
     portrait = prepare_portrait(family(FAMILY).photograph, SIMULATED_SIZE, FACE_WIDTH_PX, number, number)
     puppet = Puppet(portrait)
-    motion = _natural_motion(manner, number, times)
+    motion = natural_motion(manner, number, times)
     points = np.stack([puppet.landmarks(motion, i) for i in range(len(times))]).astype(np.float32)
     path = FacePath(points, np.ones(len(times), bool))
     return _copy(plan, times, partial(puppet.frames, motion, number), path, number)
 
 
-def _natural_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> FaceMotion:
+def natural_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> FaceMotion:
     """What a face does that nobody planted.
 
     "quiet": blinks and a slowly moving head. "talking": without a break, with nods and a busy face besides.

@@ -124,7 +124,7 @@ def _draw_score(axes: Axes, found: SpottedVideo, strip: tuple[float, float], thr
     values, valid = found.encoding.track.column("expression_score")
     times = found.encoding.track.times_ns / NS_PER_S
     inside = (times >= strip[0]) & (times <= strip[1])
-    t, v = _thin(times[inside], np.where(valid, values, np.nan)[inside].astype(np.float64))
+    t, v = thin_curve(times[inside], np.where(valid, values, np.nan)[inside].astype(np.float64))
     axes.plot(t, v, color="#1b2631", linewidth=0.8)
     for first, end in _stretches(times, ~valid):
         axes.axvspan(first, end, color="#ecf0f1", zorder=0, linewidth=0)
@@ -150,7 +150,9 @@ def _draw_score(axes: Axes, found: SpottedVideo, strip: tuple[float, float], thr
     axes.set_ylabel("score")
 
 
-def _thin(times: NDArray[np.float64], values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def thin_curve(
+    times: NDArray[np.float64], values: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """At most `_POINTS` points, the greatest of each stretch, so that no peak is lost."""
     step = -(-len(times) // _POINTS)
     if step <= 1:

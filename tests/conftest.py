@@ -7,8 +7,12 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from modalities.face.recognition.samples import Samples
 
 
 @pytest.fixture(scope="session")
@@ -44,3 +48,11 @@ def telltale() -> Callable[..., Run]:
         return done
 
     return run
+
+
+@pytest.fixture(scope="session")
+def flows() -> Samples:
+    """Simulated flow maps of 16 people with 8 expressions each."""
+    from modalities.face.recognition.simulation import simulate_flow_set
+
+    return simulate_flow_set(16, 8, seed=3)
