@@ -73,6 +73,7 @@ schemas: $(STAMP)
 	@$(PYTHON) -m data_schemas.json_schemas
 
 weights: $(STAMP)
+	@$(PYTHON) -m pipeline.simulate.unit_model
 	@$(PYTHON) -m pipeline.simulate.spotter_model
 	@$(PYTHON) -m pipeline.simulate.default_model -o fusion/weights
 

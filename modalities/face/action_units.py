@@ -13,6 +13,7 @@ inter-ocular distance for brows and lip corners, 3 % for lids, 12 % for the jaw;
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -39,7 +40,7 @@ FULL_SCALE = 8.0
 1."""
 BOTH_SHARE = 0.5
 """Both sides of a paired action unit take part when the weaker one has this share of the stronger one."""
-DEFAULT = Path(__file__).with_name("units.npz")
+DEFAULT = Path(__file__).with_name("units.safetensors")
 _BLOCK = 8192
 
 
@@ -79,12 +80,16 @@ def load_units(path: Path = DEFAULT) -> UnitNetwork:
     """
     if not path.is_file():
         raise MissingFileError("the network of the action units is missing", file=path, mend="Install Telltale again.")
+    from safetensors import SafetensorError, safe_open
+
     try:
-        with np.load(path, allow_pickle=False) as stored:
-            layers = tuple((stored[f"weight{at}"], stored[f"bias{at}"]) for at in range(int(stored["layers"])))
-            names = (stored["regions"].tolist(), stored["units"].tolist())
-            network = UnitNetwork(stored["scale"], layers, stored["atoms"], str(stored["card"]))
-    except (OSError, KeyError, ValueError) as error:
+        with safe_open(path, framework="numpy") as stored:
+            about = json.loads(stored.metadata()["about"])
+            arrays = {name: stored.get_tensor(name) for name in stored.keys()}  # noqa: SIM118 - no mapping
+        layers = tuple((arrays[f"weight{at}"], arrays[f"bias{at}"]) for at in range(about["layers"]))
+        names = (about["regions"], about["units"])
+        network = UnitNetwork(arrays["scale"], layers, arrays["atoms"], about["card"])
+    except (OSError, KeyError, TypeError, ValueError, SafetensorError) as error:
         raise UnreadableFileError("no network of action units", file=path, got=str(error)) from error
     if names != (list(NAMES), list(AU_NAMES)):
         raise UnreadableFileError(

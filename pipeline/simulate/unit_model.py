@@ -2,7 +2,7 @@
 
 Measures what moving muscles do to many faces of the "train" family (`unit_responses`) and what faces do that move none
 (`spotter_backgrounds`), mixes both at random, and fits the network of `modalities.face.action_units`. Takes about half
-an hour on two cores; fixed seeds. Writes `units.npz`.
+an hour on two cores; fixed seeds. Writes `units.safetensors`.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ class Material:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Observe, fit, write; 0 when done."""
     parser = argparse.ArgumentParser(description="Rebuild the network of the action units from simulated faces.")
-    parser.add_argument("-o", "--out", type=Path, default=DEFAULT, help="npz file")
+    parser.add_argument("-o", "--out", type=Path, default=DEFAULT, help="safetensors file")
     parser.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1, help="worker processes")
     options = parser.parse_args(arguments)
     responses = list(observe_many(RESPONSE_FACES, UNITS_OF_FACE, options.jobs, _report))
@@ -249,17 +249,19 @@ def fit(material: Material, plan: Plan, hook: Hook = silent) -> tuple[nn.Sequent
 
 def save(network: nn.Sequential, scale: NDArray[np.float32], material: Material, card: str, path: Path) -> None:
     """Write what `modalities.face.action_units.load_units` reads."""
+    from safetensors.numpy import save_file
+
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     weights = [name for name in state if name.endswith("weight")]
+    about = {"layers": len(weights), "regions": list(NAMES), "units": list(AU_NAMES), "card": card}
     arrays: dict[str, Any] = {
-        "scale": scale, "layers": np.array(len(weights)), "regions": np.array(NAMES), "units": np.array(AU_NAMES),
+        "scale": scale,
         "atoms": np.stack([np.median(one, axis=0) for one in material.responses]).astype(np.float32),
-        "card": np.array(card),
-    }  # fmt: skip
+    }
     for at, name in enumerate(weights):
         arrays[f"weight{at}"] = state[name].T.astype(np.float32)
         arrays[f"bias{at}"] = state[name.replace("weight", "bias")].astype(np.float32)
-    np.savez_compressed(path, **arrays)
+    save_file({name: np.ascontiguousarray(value) for name, value in arrays.items()}, path, {"about": json.dumps(about)})
 
 
 def _report(step: str, completed: int, total: int | None) -> None:
