@@ -58,7 +58,7 @@ class Expression:
         onset_ns: Start.
         apex_ns: Greatest movement.
         offset_ns: End.
-        score: 0..1, 0.5 at the threshold.
+        score: 0..1, the higher the surer; each spotter has its own threshold (`thresholds`; 0.5 where it names none).
         movement: Movement at the apex, percent of the IOD.
         aus: Intensity 0..1 of each action unit that takes part, strongest first.
         regions: Movement of the regions that moved most, percent of the IOD.

@@ -65,6 +65,11 @@ class TemporalSpotter:
     def __init__(self, weights: Path = DEFAULT) -> None:
         self._weights = weights
 
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """Score from which each kind counts as found."""
+        return {kind: float(load_network(self._weights)[1]["threshold"][kind]) for kind in KINDS}
+
     def reducer(self) -> Reducer | None:
         """Needs nothing but the signals."""
         return None
