@@ -59,7 +59,7 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("motion_lower", "%IOD", "movement of cheeks, nose, lips and chin over the last 1/4 s", 0),
     FeatureSpec("motion_left", "%IOD", "movement of the left half of the face over the last 1/4 s", 0),
     FeatureSpec("motion_right", "%IOD", "movement of the right half of the face over the last 1/4 s", 0),
-    FeatureSpec("expression_score", "1", "evidence for an expression now; the spotter says from where on it counts", 0, 1),
+    FeatureSpec("expression_score", "1", "evidence for an expression now; each spotter has its threshold", 0, 1),
     FeatureSpec("blink_rate", "1/min", "blinks per minute over the last 60 s (at least 10 s observed)", 0, join="hold"),
     FeatureSpec("blink_duration_s", "s", "mean duration of the blinks of the last 60 s", 0, join="hold"),
     FeatureSpec("face_size_px", "px", "width of the face in the picture", 0),
