@@ -28,10 +28,11 @@ from modalities.face.synthesis.families import family
 from modalities.face.synthesis.following import FacePath
 from modalities.face.synthesis.nuisance import recompress
 from modalities.face.synthesis.planting import plant, visible
-from pipeline.bench_material import FAMILY, natural_motion
+from pipeline.bench_material import FAMILY
 from pipeline.bench_workers import share_out, usable_cores
 from pipeline.cli.terminal import silence_native_libraries
 from pipeline.simulate.chance import generator
+from pipeline.simulate.spotter_backgrounds import natural_motion
 
 FPS, SIZE, FACE_WIDTH_PX = 30.0, (640, 480), 310
 CLIP_S = 20.0

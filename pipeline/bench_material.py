@@ -32,7 +32,7 @@ from modalities.face.synthesis.following import FacePath, follow_face
 from modalities.face.synthesis.mesh import Picture
 from modalities.face.synthesis.nuisance import disturb, draw_nuisance
 from modalities.face.synthesis.planting import plant, visible
-from pipeline.bench_plan import LEAST_S, MANNERS, RATE_PER_MINUTE, CopyPlan, open_video, plain, video_times_s
+from pipeline.bench_plan import MANNERS, RATE_PER_MINUTE, CopyPlan, open_video, plain, video_times_s
 from pipeline.simulate.chance import generator
 
 if TYPE_CHECKING:
@@ -130,31 +130,24 @@ def _simulated(plan: CopyPlan) -> Copy:
     number = 1 + plan.seed * 10_000 + 2 * plan.number + MANNERS.index(manner)
     portrait = prepare_portrait(family(FAMILY).photograph, SIMULATED_SIZE, FACE_WIDTH_PX, number, number)
     puppet = Puppet(portrait)
-    motion = natural_motion(manner, number, times)
+    motion = benched_motion(manner, number, times)
     points = np.stack([puppet.landmarks(motion, i) for i in range(len(times))]).astype(np.float32)
     path = FacePath(points, np.ones(len(times), bool))
     return _copy(plan, times, partial(puppet.frames, motion, number), path, number)
 
 
-def natural_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> FaceMotion:
+def benched_motion(manner: str, seed: int, times_s: NDArray[np.float64]) -> FaceMotion:
     """What a face does that nobody planted.
 
     "quiet": blinks and a slowly moving head. "talking": without a break, with nods and a busy face besides.
     """
-    from pipeline.simulate.frames import face_motion
-    from pipeline.simulate.physiology import draw_heart
     from pipeline.simulate.profiles import SlowCurve
-    from pipeline.simulate.script import plan_script
-    from pipeline.simulate.speech import draw_turn
+    from pipeline.simulate.spotter_backgrounds import natural_motion
 
-    length = float(times_s[-1])
-    rng = generator(seed, "bench manner")
-    script = replace(plan_script(max(LEAST_S, length), seed), expressions=(), turns=())
-    if manner == "talking":
-        script = replace(script, turns=(draw_turn(rng, 0.2, length, script.person.f0_hz),))
-    motion = face_motion(script, draw_heart(script, 0.0, length), times_s)
+    motion = natural_motion(manner, seed, times_s)
     if manner == "quiet":
         return motion
+    rng = generator(seed, "bench manner")
     busy = {au: size * np.maximum(0, SlowCurve.draw(rng, 3.0, 3)(times_s)) for au, size in BUSY.items()}
     nods = np.asarray(motion.pitch_deg) + 3 * SlowCurve.draw(rng, 1.0)(times_s)
     return replace(motion, aus=busy, pitch_deg=nods)
