@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import safe_open
+from safetensors.numpy import load_file, save_file
 
 from data_schemas.errors import MissingFileError, UnreadableFileError
 from modalities.face.action_units import (
@@ -141,15 +144,16 @@ def test_asymmetry_is_signed_and_fades_with_the_movement() -> None:
 
 def test_a_network_that_is_missing_or_made_for_other_regions_is_refused(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="missing"):
-        load_units(tmp_path / "none.npz")
-    (tmp_path / "text.npz").write_text("no archive")
+        load_units(tmp_path / "none.safetensors")
+    (tmp_path / "text.safetensors").write_text("no weights")
     with pytest.raises(UnreadableFileError):
-        load_units(tmp_path / "text.npz")
-    with np.load(DEFAULT) as stored:
-        arrays = {**stored, "regions": stored["regions"][:-1]}
-    np.savez(tmp_path / "old.npz", **arrays)
+        load_units(tmp_path / "text.safetensors")
+    with safe_open(DEFAULT, framework="numpy") as stored:
+        about = json.loads(stored.metadata()["about"])
+    about["regions"].pop()
+    save_file(load_file(DEFAULT), tmp_path / "old.safetensors", {"about": json.dumps(about)})
     with pytest.raises(UnreadableFileError, match="unit_model"):
-        load_units(tmp_path / "old.npz")
+        load_units(tmp_path / "old.safetensors")
     assert load_units().card.startswith("{")
 
 

@@ -19,7 +19,7 @@ from data_schemas.time import NS_PER_S, Int64Array
 from modalities.face.action_units import explain_movement, name_units
 from modalities.face.models import FloatArray
 from modalities.face.regions import NAMES
-from modalities.face.spotting.bands import judged_runs, resample
+from modalities.face.spotting.bands import judged_runs
 from modalities.face.spotting.base import MICRO_S, Expression, FaceSignals, Reducer, Spotting
 from modalities.face.spotting.temporal_features import STRONGEST, describe_run
 from modalities.face.spotting.temporal_network import DEFAULT, KINDS, load_network, predict
@@ -87,10 +87,11 @@ class TemporalSpotter:
         for rows in judged_runs(signals.times_ns, signals.judged, least_s=MICRO_S):
             even, features, motion = describe_run(signals, rows)
             said = predict(network, card, features)
-            score = np.column_stack([probability(said[:, at, 0], card, kind) for at, kind in enumerate(KINDS)])
-            evidence[rows] = np.clip(resample(score.max(axis=1)[:, None], even, signals.times_ns[rows])[:, 0], 0, 1)
+            times = signals.times_ns[rows]
             for one in find_candidates(even, said):
                 sure = float(probability(np.array([one.logit]), card, one.kind)[0])
+                within = rows[(times >= one.onset_ns) & (times <= one.offset_ns)]
+                evidence[within] = np.maximum(evidence[within], sure)
                 if sure >= card["threshold"][one.kind]:
                     found.append(_describe(one, sure, even, motion, signals))
         return Spotting(tuple(sorted(found, key=lambda one: one.onset_ns)), evidence)
