@@ -94,7 +94,7 @@ def test_casme_by_its_own_columns(tmp_path: Path) -> None:
         tmp_path / "CASME.csv",
         [
             head,
-            [1, "EP91_12", "", 73, 81, "\\", 91, "", 150, 266.7, "4", "tense"],
+            [1, "EP91_12", "", 50, 58, "\\", 70, "", 133, 266.7, "4", "tense"],
             [7, "EP93", "", 1, "\\", "", 9, "", 1, 2, "12", "happiness"],
         ],
     )
