@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.errors import InvalidValueError, NothingUsableError
 from data_schemas.hook import Hook, silent
+from data_schemas.threads import one_thread
 from fusion.calibration import Decisions, cannot_say_threshold, conceal_threshold, fit_temperature
 from fusion.posterior import concealed_of, felt_of, uncertainty_of
 from fusion.tokens import Tokens
 from fusion.transformer import Shape, build, steps_of
 from fusion.vocabulary import WIDTHS
-from fusion.windows import one_thread, presence_in, stack, window_starts
+from fusion.windows import presence_in, stack, window_starts
 
 if TYPE_CHECKING:
     from torch import Tensor, nn

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS
+from data_schemas.threads import one_thread
 from fusion.calibration import Temperature
 from fusion.tokens import Tokens
 from fusion.transformer import JOINT, steps_of
@@ -49,19 +49,6 @@ def stack(parts: Sequence[Tokens], steps: int, device: str = "cpu") -> tuple[dic
             both[1, row, : len(part)] = part.shares[channel]
         values[channel], shares[channel] = (torch.from_numpy(one).to(device) for one in both)
     return values, shares
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """One torch thread within, so that sums are always taken in the same order; restored after."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def joint_of(network: nn.Module, parts: Sequence[Tokens], temperature: Temperature, device: str = "cpu") -> Joint:

@@ -15,11 +15,11 @@ from modalities.face.anchor import straighten
 from modalities.face.asymmetry import measure_asymmetry
 from modalities.face.eyes import Blink, blink_duration, blink_rate, closure_of, find_blinks, measure_opening
 from modalities.face.features import FEATURES
-from modalities.face.flow import LAGS_S
 from modalities.face.gaze import OPEN, GazeShift, find_gaze_shifts, gaze_angles
 from modalities.face.models import FloatArray
 from modalities.face.mouth import find_speech
 from modalities.face.neutral import find_rest, subtract_neutral
+from modalities.face.pupil import fill_between
 from modalities.face.quality import (
     STILL_DESCRIBED,
     covered_share,
@@ -32,7 +32,8 @@ from modalities.face.regions import EYE, LEFT, LOWER, NAMES, RIGHT, UPPER
 from modalities.face.spotting.base import FaceSignals, Spotter, Spotting
 from modalities.face.trajectory import trace_regions
 
-SHORT_LAG = LAGS_S.index(0.25)
+MOVED_S = 0.25
+"""The movement columns say how far the face moved in so long."""
 GAZE_UNIT = 3.0
 """Way of the iris, percent of the inter-ocular distance, that is a look elsewhere and no noise."""
 _LID_COLUMNS = [
@@ -131,6 +132,15 @@ def _judged_s(times_ns: NDArray[np.int64], judged: NDArray[np.bool_]) -> float:
     return float(steps[judged].sum()) / NS_PER_S
 
 
+def _moved(signals: FaceSignals) -> tuple[FloatArray, NDArray[np.bool_]]:
+    """How far each region moved in the last `MOVED_S`, (frames, regions), and where that is known, (frames,)."""
+    times = signals.times_ns
+    then = np.searchsorted(times, times - round(0.95 * MOVED_S * NS_PER_S), side="right") - 1
+    known = (then >= 0) & (times - times[then] <= 1.5 * MOVED_S * NS_PER_S)
+    size = np.linalg.norm(signals.motion - signals.motion[then], axis=2)
+    return size, known & signals.judged & signals.judged[then]
+
+
 def _within(times_ns: NDArray[np.int64], blinks: tuple[Blink, ...]) -> NDArray[np.bool_]:
     """Which times lie in a blink."""
     out = np.zeros(len(times_ns), bool)
@@ -158,7 +168,8 @@ def _unit_columns(signals: FaceSignals) -> Columns:
 
 def _gaze_columns(rows: Rows, opening: FloatArray, gaze: FloatArray, seen: NDArray[np.bool_]) -> Columns:
     """Direction of the eyes, and the pupils of the eyes that are open."""
-    pupil = rows["pupil"].astype(np.float64)
+    measured = rows["pupil"].astype(np.float64)
+    pupil = np.column_stack([fill_between(measured[:, eye], rows["t_ns"]) for eye in range(2)])
     told = (pupil > 0) & (opening >= OPEN) & seen[:, None]
     return {
         "gaze_yaw_deg": (gaze[:, 0], seen),
@@ -194,8 +205,7 @@ def _face_columns(
     }
     for at, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
         columns[name] = (rows["angles"][:, at], found)
-    size = np.linalg.norm(rows["motion"][:, SHORT_LAG].astype(np.float32), axis=2)
-    linked = judged & (rows["back"][:, SHORT_LAG] > 0)
+    size, linked = _moved(signals)
     for name, group in (("upper", UPPER), ("lower", LOWER), ("left", LEFT), ("right", RIGHT)):
         columns[f"motion_{name}"] = (size[:, [NAMES.index(one) for one in group]].mean(axis=1), linked)
     return columns

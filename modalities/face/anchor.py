@@ -21,7 +21,7 @@ from modalities.face.head_motion import POINTS, FacePicture, HeadMotion
 from modalities.face.models import FloatArray, Picture
 from modalities.face.regions import NAMES
 
-EVERY_S = 0.35
+EVERY_S = 0.5
 """Time between two comparisons."""
 LEAST_AGE_S = 1.5
 """A key picture younger than this says nothing that flow does not."""

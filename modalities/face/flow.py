@@ -6,22 +6,26 @@ without what a rigid head does to it (`head_motion`).
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import deque
 from dataclasses import dataclass
+from math import gcd
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S
 from modalities.face.flow_methods import DenseFlow, dense_flow
-from modalities.face.head_motion import POINTS, TRUST, FacePicture, HeadMotion
+from modalities.face.head_motion import POINTS, TRUST, FacePicture, HeadMotion, squares
 from modalities.face.models import FloatArray, Picture
 from modalities.face.regions import NAMES, averaging
 
 LAGS_S = (1 / 15, 0.25, 1.0)
 """How long ago the picture is with which the present one is compared."""
-EVERY_S = (0.0, 0.0, 0.1)
-"""How often each lag is measured; 0 for every picture. A movement over a second is much the same a picture later."""
+EVERY_S = (0.0, 0.25, 0.25)
+"""How often each lag is measured; 0 for every picture. What a longer lag adds, the shorter ones carry on."""
+EARLY_S = 0.005
+"""A lag may be measured so much before it is due, lest the jitter of frame times puts it off by a frame."""
 LAG_TOLERANCE = 0.4
 """A picture counts as `lag` ago when it is off by at most this share of the lag."""
 REGION_MEAN = averaging(len(POINTS), POINTS)
@@ -89,21 +93,36 @@ class FlowMeter:
         motion = np.zeros((len(LAGS_S), len(NAMES), 2))
         remaining = np.zeros(len(LAGS_S))
         for at, lag_s in enumerate(LAGS_S):
-            then = self._partner(t_ns, lag_s) if t_ns >= self._due_ns[at] else None
+            then = self._partner(t_ns, lag_s, number, int(back[0])) if t_ns >= self._due_ns[at] else None
             if then is None:
                 continue
-            self._due_ns[at] = t_ns + round(EVERY_S[at] * NS_PER_S)
+            self._due_ns[at] = t_ns + round((EVERY_S[at] - EARLY_S) * NS_PER_S)
             back[at] = number - then.number
             moved = self.head.remove(then.face, now, self._flow).at_points
-            remaining[at] = np.sqrt(np.average((moved**2).sum(axis=1), weights=TRUST))
+            remaining[at] = np.sqrt(TRUST @ squares(moved) / TRUST.sum())
             motion[at] = REGION_MEAN @ moved * (1, -1)
         self._past.append(_Past(number, now))
         while t_ns - self._past[0].face.t_ns > (1 + LAG_TOLERANCE) * max(LAGS_S) * NS_PER_S:
             self._past.popleft()
         return LagFlow(back, motion, remaining)
 
-    def _partner(self, t_ns: int, lag_s: float) -> _Past | None:
-        """The remembered picture whose age is nearest to the lag."""
-        best = min(self._past, key=lambda past: abs(t_ns - past.face.t_ns - lag_s * NS_PER_S), default=None)
-        off = np.inf if best is None else abs(t_ns - best.face.t_ns - lag_s * NS_PER_S)
-        return best if off <= LAG_TOLERANCE * lag_s * NS_PER_S else None
+    def _partner(self, t_ns: int, lag_s: float, number: int, first: int) -> _Past | None:
+        """The remembered picture whose age is nearest to the lag.
+
+        Where the shortest lag leaps over pictures, links of that lag alone make several chains side by side that know
+        nothing of each other (even and odd pictures, say); a partner that joins them is preferred.
+
+        Args:
+            t_ns: Time now.
+            lag_s: The lag.
+            number: Row number now.
+            first: How many pictures ago the partner of the shortest lag is; 0 while it is being looked for.
+        """
+        near, reach = t_ns - round(lag_s * NS_PER_S), LAG_TOLERANCE * lag_s * NS_PER_S
+        after = bisect_left(self._past, near, key=lambda past: past.face.t_ns)
+        around = [self._past[at] for at in range(max(0, after - 2), min(len(self._past), after + 2))]
+        around = [past for past in around if abs(past.face.t_ns - near) <= reach]
+        joining = [past for past in around if gcd(number - past.number, first) == 1]
+        return min(
+            joining if first > 1 and joining else around, key=lambda past: abs(past.face.t_ns - near), default=None
+        )

@@ -56,6 +56,7 @@ TRUST = np.array(
     [0.0 if i in _LIDS or i in _OUTLINE else max(LEAST_TRUST, STABLE.get(i, 0.0)) for i in POINTS.tolist()]
 )
 """Weight of each of `POINTS` before looking at the flow; 0 where it says nothing of the head."""
+_RIDGE = np.diag([0.0, 1.0, 1.0, 1.0])
 _CELL_PX = 4
 _NEAR_CELLS, _FAR_CELLS, _FAR_SHARE = 1.2, 5.0, 1e-3
 
@@ -120,6 +121,7 @@ class HeadMotion:
 
     def __init__(self, trust: FloatArray = TRUST) -> None:
         self._trust = trust
+        self._trusted = trust > 0
         self._pull = np.zeros(len(trust))
         self._weight = np.zeros(len(trust))
         self._learnt_ns = 0
@@ -138,21 +140,21 @@ class HeadMotion:
             flow: Measures it.
         """
         points = then.points.astype(np.float64)
-        basis = rigid_basis(points, then.depth + self.correction)
+        depth: FloatArray = then.depth + self.correction
+        basis = rigid_basis(points, depth)
         known = fit_rigid(now.points - points, basis, self._trust, rounds=1)
         moved = basis @ known
         warped = bool(np.abs(moved - moved.mean(axis=0)).max() > WARP_FROM_PX)
         if not warped:
             known = np.zeros((4, 2))
-        depth: FloatArray = then.depth + self.correction
         later = now.patch
         if warped:
             surface = spread(points, depth, len(now.patch))
             later = warp_back(now.patch, dense_rigid(known, surface, points))
             depth = sample(surface, points)
+            basis = rigid_basis(points, depth)
         measured = flow(then.patch, later)
         found = sample(measured, points)
-        basis = rigid_basis(points, depth)
         rest = fit_rigid(found, basis, self._trust)
         left = found - basis @ rest
         turn = known[3] + rest[3]
@@ -170,9 +172,8 @@ class HeadMotion:
         before = self.correction
         kept = float(np.exp(-max(0, t_ns - self._learnt_ns) / (REMEMBER_S * NS_PER_S)))
         self._learnt_ns = t_ns
-        size = (left**2).sum(axis=1)
-        typical = float(np.median(size[self._trust > 0])) + 1e-4
-        weight = 1 / (1 + size / (9 * typical))
+        size = squares(left)
+        weight = 1 / (1 + size / (9 * typical_size(size[self._trusted])))
         self._pull = kept * self._pull + weight * (left @ turn + before * (turn @ turn))
         self._weight = kept * self._weight + weight * float(turn @ turn)
         return self.correction - before
@@ -187,7 +188,10 @@ def rigid_basis(points: FloatArray, depth: FloatArray, middle: FloatArray | None
         middle: What places are counted from, (2,); the mean of the points by default.
     """
     centre = points.mean(axis=0) if middle is None else middle
-    return np.column_stack([np.ones(len(points)), (points - centre) / UNIT_PX, depth])
+    basis = np.empty((len(points), 4))
+    basis[:, 0], basis[:, 3] = 1.0, depth
+    basis[:, 1:3] = (points - centre) / UNIT_PX
+    return basis
 
 
 def fit_rigid(flow: FloatArray, basis: FloatArray, trust: FloatArray, rounds: int = 3) -> FloatArray:
@@ -200,15 +204,27 @@ def fit_rigid(flow: FloatArray, basis: FloatArray, trust: FloatArray, rounds: in
         rounds: Of weighing; 1 is plain least squares.
     """
     weights = trust
+    trusted = trust > 0
     fit = np.zeros((4, 2))
-    for _ in range(rounds):
+    for at in range(rounds):
+        if at:
+            size = squares(flow - basis @ fit)
+            weights = trust / (1 + size / (4 * typical_size(size[trusted])))
         gram = (basis * weights[:, None]).T
-        ridge = 1e-5 * weights.sum() * np.diag([0, 1, 1, 1])
+        ridge = 1e-5 * weights.sum() * _RIDGE
         fit = np.linalg.solve(gram @ basis + ridge, gram @ flow)
-        size = ((flow - basis @ fit) ** 2).sum(axis=1)
-        typical = float(np.median(size[trust > 0])) + 1e-4
-        weights = trust / (1 + size / (4 * typical))
     return fit
+
+
+def squares(motion: FloatArray) -> FloatArray:
+    """Squared lengths of (n, 2), (n,)."""
+    return np.asarray(np.einsum("na,na->n", motion, motion))
+
+
+def typical_size(size: FloatArray) -> float:
+    """Upper median of squared lengths (n,), never 0; numpy's own median takes longer than the rest of a fit."""
+    half = len(size) // 2
+    return float(np.partition(size, half)[half]) + 1e-4
 
 
 def spread(points: FloatArray, values: FloatArray, side: int) -> NDArray[np.float32]:

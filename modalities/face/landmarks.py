@@ -8,6 +8,7 @@ it.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -48,11 +49,11 @@ class Sighting:
     scale: FloatArray
     corner: tuple[int, int]
 
-    @property
+    @cached_property
     def box(self) -> FloatArray:
         """Left, top, right, bottom of the landmarks, pixels of the whole picture, (4,)."""
-        flat = self.points[FACE_POINTS, :2]
-        return np.r_[flat.min(axis=0), flat.max(axis=0)]
+        x, y = self.points[FACE_POINTS, :2].T
+        return np.array([x.min(), y.min(), x.max(), y.max()])
 
     def in_window(self, points: FloatArray) -> FloatArray:
         """Picture positions (..., 2) as positions in the window."""

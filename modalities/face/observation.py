@@ -15,7 +15,7 @@ from modalities.face.head_pose import measure_head
 from modalities.face.landmarks import FaceTracker, Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.mouth import inner_gap
-from modalities.face.pupil import measure_pupils
+from modalities.face.pupil import PupilMeter
 from modalities.face.quality import CELLS, brightest_parts, measure_quality
 from modalities.face.regions import NAMES, averaging
 from modalities.face.registration import PATCH_IOD_PX, fit_head, load_aligner
@@ -58,9 +58,9 @@ between the eye's corners, by (right, left). `mouth`: gap between the inner lips
 region. `back`, `motion`, `unsteady`: see `flow.LagFlow`. `key_back`, `key_motion`: see `anchor.Link`. `iris`: place of
 the iris relative to the middle of the eye's corners, along (to the person's left) and across the line between them, by
 (right, left). `iris_px`: its diameter in the picture. `pupil`: diameter of the pupil over that of the iris, 0 where it
-cannot be told (`pupil.measure_pupils`). `brightness`, `contrast`, `saturated`, `cells`: see `quality.PatchQuality`;
-while a face is lost, brightness is `quality.brightest_parts`. `unsure`: a face is in view, and nobody knows
-whether it is this person's.
+cannot be told and no number between two measurements (`pupil.PupilMeter`). `brightness`, `contrast`, `saturated`,
+`cells`: see `quality.PatchQuality`; while a face is lost, brightness is `quality.brightest_parts`. `unsure`: a face is
+in view, and nobody knows whether it is this person's.
 """
 WORST_RESIDUAL = 0.25
 """Misfit to the template, in IOD, above which what was found is no face."""
@@ -88,6 +88,7 @@ class FaceObserver:
         self._seen = False
         self._aligner = load_aligner(registration)
         self._meter = FlowMeter()
+        self._pupils = PupilMeter()
         self._anchor = FaceAnchor(self._meter.head)
         self._blocks: list[NDArray[np.void]] = []
         self._count = 0
@@ -166,7 +167,7 @@ class FaceObserver:
         link = self._anchor.compare(patch, placed, head.frontal[:, 2], angles, t_ns, self._count)
         row["key_back"], row["key_motion"] = link.back, np.clip(percent * link.motion, -500, 500)
         row["iris"] = 100 * iris_offsets(head.frontal[:, :2])
-        row["iris_px"], row["pupil"] = measure_pupils(picture, sighting.points[:, :2])
+        row["iris_px"], row["pupil"] = self._pupils.measure(picture, sighting.points[:, :2], t_ns)
         return True
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.time import NS_PER_S, Int64Array
 from modalities.face.models import FloatArray, Picture
 from modalities.face.regions import EYE_OUTLINES, IRIS_CENTRES, IRIS_RINGS
 
@@ -24,9 +25,52 @@ LEAST_SHARP = 2.5
 """The edge must be so many times as steep as brightness usually changes with radius."""
 LEAST_OPEN = 0.45
 """Share of the circle that must lie between the lids."""
-_ANGLES, _RADII, _WIDTH = 72, 44, 3
+EVERY_S, EARLY_S = 0.1, 0.005
+"""Pupils are measured so often: they take 0.2 s to begin to move, and more to arrive (Ellis 1981). A measurement may
+come so much before it is due, lest the jitter of frame times puts it off by a frame."""
+_ANGLES, _RADII, _WIDTH = 48, 44, 3
 _QUANTILES = (0.3, 0.7)
 _SHIFTS = np.linspace(-0.1, 0.1, 5)
+
+
+class PupilMeter:
+    """Measures the pupils of one followed face every `EVERY_S`."""
+
+    def __init__(self) -> None:
+        self._due_ns = -(2**62)
+
+    def measure(self, picture: Picture, points: FloatArray, t_ns: int) -> tuple[FloatArray, FloatArray]:
+        """As `measure_pupils`; the ratios are not a number while no measurement is due."""
+        if t_ns < self._due_ns:
+            return iris_diameters(points), np.full(2, np.nan)
+        self._due_ns = t_ns + round((EVERY_S - EARLY_S) * NS_PER_S)
+        return measure_pupils(picture, points)
+
+
+def iris_diameters(points: FloatArray) -> FloatArray:
+    """Of the right and left eye, pixels, (2,)."""
+    return np.array([np.linalg.norm(points[ring[0]] - points[ring[2]]) for ring in IRIS_RINGS])
+
+
+def fill_between(ratio: FloatArray, times_ns: Int64Array) -> FloatArray:
+    """Ratios of all frames from the measured ones: linear between two that have an answer, else 0.
+
+    Args:
+        ratio: From `PupilMeter`, of one eye, (frames,).
+        times_ns: (frames,), increasing.
+    """
+    looked = np.flatnonzero(~np.isnan(ratio))
+    if not len(looked):
+        return np.zeros(len(ratio))
+    at = np.arange(len(ratio))
+    after = np.searchsorted(looked, at)
+    last, following = looked[np.maximum(after - 1, 0)], looked[np.minimum(after, len(looked) - 1)]
+    told = (
+        (ratio[last] > 0) & (ratio[following] > 0) & (times_ns[following] - times_ns[last] <= 2.5 * EVERY_S * NS_PER_S)
+    )
+    told |= (following == at) & (ratio[following] > 0)
+    between = np.interp(times_ns, times_ns[looked], ratio[looked])
+    return np.where(told, between, 0.0)
 
 
 def measure_pupils(picture: Picture, points: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -40,9 +84,8 @@ def measure_pupils(picture: Picture, points: FloatArray) -> tuple[FloatArray, Fl
         Diameter of the right and left iris in pixels, (2,); diameter of the pupil over that of the iris, (2,), 0 where
         it cannot be told.
     """
-    size, ratio = np.zeros(2), np.zeros(2)
-    for at, ring in enumerate(IRIS_RINGS):
-        size[at] = np.linalg.norm(points[ring[0]] - points[ring[2]])
+    size, ratio = iris_diameters(points), np.zeros(2)
+    for at in range(2):
         if size[at] >= LEAST_IRIS_PX:
             ratio[at] = _ratio(picture, points[IRIS_CENTRES[at]], size[at] / 2, points[list(EYE_OUTLINES[at])])
     return size, ratio
@@ -53,12 +96,13 @@ def describe_pupils(iris_px: NDArray[np.floating], ratio: NDArray[np.floating]) 
 
     Args:
         iris_px: Diameters of the irises, (frames, 2).
-        ratio: From `measure_pupils`, (frames, 2).
+        ratio: From `PupilMeter`, (frames, 2).
     """
     if not iris_px.size:
         return "no face"
     large = (iris_px >= LEAST_IRIS_PX).any(axis=1)
-    told = float((ratio > 0).any(axis=1).mean())
+    looked = ~np.isnan(ratio).all(axis=1)
+    told = float((ratio[looked] > 0).any(axis=1).mean()) if looked.any() else 0.0
     if not large.any():
         return f"not measured: the iris is {float(np.median(iris_px)):.0f} px wide, {LEAST_IRIS_PX:.0f} px are needed"
     return f"measured in {told:.0%} of the frames; elsewhere lids, glints or a dark iris hide the pupil's edge"

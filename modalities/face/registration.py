@@ -24,6 +24,7 @@ PATCH_IOD_PX = 60.0
 PATCH_EYES = (80.0, 44.0)
 """Where the middle between the eyes lies in the aligned picture."""
 
+_MARGIN_PX = 12
 _POINTS = np.array([index for pair in TEMPLATE for index in dict.fromkeys(pair)])
 _WEIGHTS = np.array([TEMPLATE_WEIGHT.get(pair[0], 1.0) for pair in TEMPLATE for _ in dict.fromkeys(pair)])
 _TEMPLATE = np.array(
@@ -165,8 +166,8 @@ def window_view(sighting: Sighting, matrix: FloatArray) -> tuple[FloatArray, Pic
         matrix: From the picture to the aligned one, (2, 3).
 
     Returns:
-        The matrix from the sighting's window to the aligned picture, (2, 3), and the window in grey, uint8 (h, w),
-        blurred as much as it is going to be shrunk.
+        The matrix from the part of the sighting's window that matters to the aligned picture, (2, 3), and that part in
+        grey, uint8 (h, w), blurred as much as it is going to be shrunk.
     """
     import cv2
 
@@ -174,11 +175,27 @@ def window_view(sighting: Sighting, matrix: FloatArray) -> tuple[FloatArray, Pic
     stretch = np.diag(1 / sighting.scale)
     inner = np.column_stack([stretch, 0.5 / sighting.scale - 0.5 + sighting.corner])
     through = np.column_stack([matrix[:, :2] @ inner[:, :2], matrix[:, :2] @ inner[:, 2] + matrix[:, 2]])
-    grey = cv2.cvtColor(sighting.window, cv2.COLOR_RGB2GRAY)
     shrinking = 1 / float(np.hypot(through[0, 0], through[1, 0]))
+    (left, top), (right, bottom) = _footprint(through, sighting.window.shape[1::-1])
+    grey = cv2.cvtColor(sighting.window[top:bottom, left:right], cv2.COLOR_RGB2GRAY)
+    through[:, 2] += through[:, :2] @ (left, top)
     if shrinking > 1.2:
         grey = cv2.GaussianBlur(grey, (0, 0), 0.4 * shrinking)
     return through, np.asarray(grey, np.uint8)
+
+
+def _footprint(through: FloatArray, size: tuple[int, ...]) -> NDArray[np.int64]:
+    """Left top and right bottom of what the aligned picture and a margin around it show of a window, (2, 2).
+
+    Args:
+        through: From the window to the aligned picture, (2, 3).
+        size: Width and height of the window.
+    """
+    low, high = -_MARGIN_PX, PATCH_PX + _MARGIN_PX
+    corners = np.array([(low, low), (low, high), (high, low), (high, high)])
+    seen = np.linalg.solve(through[:, :2], (corners - through[:, 2]).T).T
+    first = np.clip(np.floor(seen.min(axis=0)), 0, np.array(size) - 2).astype(np.int64)
+    return np.stack([first, np.clip(np.ceil(seen.max(axis=0)), first + 2, size).astype(np.int64)])
 
 
 class OneEuro:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.threads import one_thread
 from modalities.voice.torchaudio_import import load_torchaudio
 
 Floats = NDArray[np.float32]
@@ -99,7 +98,7 @@ class SpectrumMeter:
         """Power spectrum (m, bins) and mel spectrum (m, MELS), re full scale."""
         import torch
 
-        with torch.inference_mode(), _one_thread():
+        with torch.inference_mode(), one_thread():
             power = self.transform.spectrogram(torch.from_numpy(np.ascontiguousarray(cut, dtype=np.float32)))
             mel = self.transform.mel_scale(power)
             return power.numpy().T * self._scale, mel.numpy().T * self._scale
@@ -110,19 +109,6 @@ def without_offset(sound: Floats) -> Floats:
     from scipy.ndimage import uniform_filter1d
 
     return sound - uniform_filter1d(sound, _AVERAGE, mode="nearest")
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Let torch use one thread: the transforms are too small to gain from more."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _pooling(frequency: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64]) -> Floats:

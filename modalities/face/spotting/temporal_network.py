@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
+from data_schemas.threads import one_thread
 from modalities.face.models import FloatArray
 from modalities.face.spotting.temporal_features import CHANNELS
 
@@ -103,7 +104,7 @@ def predict(network: nn.Module, card: dict[str, Any], features: NDArray[np.float
         raise InvalidValueError("features of another width", got=features.shape, expected=f"(samples, {CHANNELS})")
     scaled = (features - np.asarray(card["mean"], np.float32)) / np.asarray(card["spread"], np.float32)
     out = np.zeros((len(features), len(KINDS) * OUTPUTS), np.float32)
-    with torch.inference_mode():
+    with torch.inference_mode(), one_thread():
         for first in range(0, len(scaled), _PART):
             low, high = max(0, first - _MARGIN), min(len(scaled), first + _PART + _MARGIN)
             said = network(torch.from_numpy(scaled[low:high].T[None].copy()))[0].numpy().T
