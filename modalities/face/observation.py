@@ -25,6 +25,7 @@ ROW = np.dtype(
     [
         ("t_ns", np.int64),
         ("found", np.bool_),
+        ("box", np.float32, (4,)),
         ("iod_px", np.float32),
         ("width_px", np.float32),
         ("residual", np.float32),
@@ -52,15 +53,16 @@ ROW = np.dtype(
 
 Lengths other than `*_px` are in percent of the inter-ocular distance (IOD), axes as the face's (x to the person's
 left, y up).
-`residual`: misfit of the mesh to the template. `sharpness`: standard deviation of the Laplacian of the aligned
-picture, grey levels. `angles`: yaw, pitch, roll in degrees. `lids`: height of upper and lower lid over the line
-between the eye's corners, by (right, left). `mouth`: gap between the inner lips. `place`: registered place of each
-region. `back`, `motion`, `unsteady`: see `flow.LagFlow`. `key_back`, `key_motion`: see `anchor.Link`. `iris`: place of
-the iris relative to the middle of the eye's corners, along (to the person's left) and across the line between them, by
-(right, left). `iris_px`: its diameter in the picture. `pupil`: diameter of the pupil over that of the iris, 0 where it
-cannot be told and no number between two measurements (`pupil.PupilMeter`). `brightness`, `contrast`, `saturated`,
-`cells`: see `quality.PatchQuality`; while a face is lost, brightness is `quality.brightest_parts`. `unsure`: a face is
-in view, and nobody knows whether it is this person's.
+`box`: left, top, right, bottom of the landmarks in the picture, pixels. `residual`: misfit of the mesh to the
+template. `sharpness`: standard deviation of the Laplacian of the aligned picture, grey levels. `angles`: yaw, pitch,
+roll in degrees. `lids`: height of upper and lower lid over the line between the eye's corners, by (right, left).
+`mouth`: gap between the inner lips. `place`: registered place of each region. `back`, `motion`, `unsteady`: see
+`flow.LagFlow`. `key_back`, `key_motion`: see `anchor.Link`. `iris`: place of the iris relative to the middle of the
+eye's corners, along (to the person's left) and across the line between them, by (right, left). `iris_px`: its diameter
+in the picture. `pupil`: diameter of the pupil over that of the iris, 0 where it cannot be told and no number between
+two measurements (`pupil.PupilMeter`). `brightness`, `contrast`, `saturated`, `cells`: see `quality.PatchQuality`;
+while a face is lost, brightness is `quality.brightest_parts`. `unsure`: a face is in view, and nobody knows whether it
+is this person's.
 """
 WORST_RESIDUAL = 0.25
 """Misfit to the template, in IOD, above which what was found is no face."""
@@ -151,6 +153,7 @@ class FaceObserver:
             reducer.add(patch, placed, t_ns, self._count)
         flow = self._meter.measure(patch, placed, head.frontal[:, 2], t_ns, self._count)
         box = sighting.box
+        row["box"] = box
         row["iod_px"], row["width_px"] = head.iod_px, box[2] - box[0]
         row["residual"] = head.residual
         quality = measure_quality(patch)
