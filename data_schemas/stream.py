@@ -6,7 +6,7 @@ stream seen on another clock, and `times_of` answers in that clock's nanoseconds
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol, Self, cast
@@ -188,6 +188,8 @@ class Video(Stream):
 
     Attributes:
         source: Function that opens the pictures from the start: an iterator of (index, image) in order.
+        picker: Function that opens only the pictures of some indices, in order, at less cost; None where there is no
+            cheaper way than to pass over the others.
         width: Picture width after rotation and region, px.
         height: Picture height, px.
         depth_scale_m: Metres per unit of a depth picture; None for colour and NIR.
@@ -197,6 +199,22 @@ class Video(Stream):
     width: int
     height: int
     depth_scale_m: float | None = None
+    picker: Callable[[frozenset[int]], Iterator[tuple[int, NDArray[np.generic]]]] | None = None
+
+    def frames_at(self, indices: Iterable[int]) -> Iterator[Frame]:
+        """Some frames, each once and in order; those that cannot be decoded are missing. Opens the file anew.
+
+        Raises:
+            UnreadableFileError: the file can no longer be opened.
+        """
+        times, wanted = self.times_ns, frozenset(indices)
+        if not wanted:
+            return
+        for index, image in self.source() if self.picker is None else self.picker(wanted):
+            if index in wanted:
+                yield Frame(index, int(times[index]), image)
+            if index >= max(wanted):
+                return
 
     def frames(self) -> Iterator[Frame]:
         """All frames in order, each with its time on `info.clock`. Opens the file anew at each call.

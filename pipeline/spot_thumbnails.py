@@ -58,11 +58,8 @@ def cut_thumbnails(video: Video, events: Sequence[Event]) -> list[Thumbnail]:
         from modalities.face.pictures import Toner
 
         toner = Toner(depth=video.info.kind == "face_depth")
-        for frame in video.frames():
-            if frame.index in wanted:
-                pictures[frame.index] = _shrink(toner.tone(frame.image, frame.t_ns))
-            if frame.index >= max(wanted):
-                break
+        for frame in video.frames_at(wanted):
+            pictures[frame.index] = _shrink(toner.tone(frame.image, frame.t_ns))
     return [
         _cut(event, pictures[frame["onset_frame"]], pictures[frame["apex_frame"]])
         for event, frame in zip(events, frames, strict=True)

@@ -76,6 +76,9 @@ def test_variable_frame_times_are_exact_to_the_nanosecond(tmp_path: Path, suffix
     assert [frame.index for frame in frames] == list(range(30))
     assert frames[0].image.shape == (48, 64, 3) and frames[0].image.dtype == np.uint8
     assert len(list(stream.frames())) == 30, "the file is opened anew at each call"
+    some = list(stream.frames_at([21, 3, 3, 29]))
+    assert [(one.index, one.t_ns) for one in some] == [(at, frames[at].t_ns) for at in (3, 21, 29)]
+    assert all((one.image == frames[one.index].image).all() for one in some) and not list(stream.frames_at([]))
 
 
 def test_millisecond_container_keeps_its_own_times(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +14,13 @@ from data_schemas.time import to_s
 from modalities.face.flow_methods import DenseFlow, dense_flow
 from modalities.face.head_motion import POINTS, FacePicture, HeadMotion
 from modalities.face.models import FaceModels, Picture
+from modalities.face.pictures import Toner
 from modalities.face.strain import optical_strain
+
+if TYPE_CHECKING:
+    from data_schemas.stream import Video
+    from modalities.face.landmarks import Sighting
+    from modalities.face.registration import Aligner
 
 MAP_SIDE = 28
 """Side of the maps of the MEGC 2019 networks (Liong et al. 2019)."""
@@ -59,6 +66,55 @@ class FlowMap:
         maps = self.stack(side)
         low, high = maps.min(axis=(0, 1)), maps.max(axis=(0, 1))
         return np.rint(255 * (maps - low) / np.maximum(high - low, 1e-9)).astype(np.uint8)
+
+
+def face_picture(sighting: Sighting, aligner: Aligner, t_ns: int) -> FacePicture:
+    """The aligned picture of a face, and where the points are in it at which flow is read."""
+    from modalities.face.registration import fit_head
+
+    patch, points = aligner.align(sighting, t_ns)
+    depth = fit_head(sighting.points).frontal[POINTS, 2].astype(np.float32)
+    return FacePicture(patch, points[POINTS], depth, t_ns)
+
+
+def maps_of_events(
+    video: Video, rows: NDArray[np.void], events: Sequence[tuple[int, int]], models: FaceModels, *, method: str = "dis"
+) -> list[FlowMap | None]:
+    """Maps of the events of a video that was looked at before: only their two frames are decoded again.
+
+    Args:
+        video: The stream.
+        rows: What was kept of its frames and one person (`observation.ROW`).
+        events: Onset and apex of each, ns on the stream's clock; the nearest frames with a face are taken.
+        models: Lent for this video.
+        method: Of `flow_methods.FLOW_METHODS`.
+
+    Returns:
+        A map for each event in the order given; None where a face could not be found again, or onset and apex are one.
+
+    Raises:
+        InvalidValueError: unknown method.
+        UnreadableFileError: the file can no longer be opened.
+    """
+    from modalities.face.landmarks import FaceWindow
+    from modalities.face.registration import PatchAligner
+
+    flow, found = dense_flow(method), np.flatnonzero(rows["found"])
+    if not len(found) or not events:
+        return [None] * len(events)
+    nearest = [tuple(int(found[np.abs(rows["t_ns"][found] - t_ns).argmin()]) for t_ns in event) for event in events]
+    numbers = {int(np.searchsorted(video.times_ns, rows["t_ns"][at])): at for pair in nearest for at in pair}
+    toner, window = Toner(depth=video.info.kind == "face_depth"), FaceWindow(models.mesh())
+    seen: dict[int, FacePicture] = {}
+    for frame in video.frames_at(numbers):
+        row = rows[numbers[frame.index]]
+        sighting = window.begin(toner.tone(frame.image, frame.t_ns), row["box"].astype(np.float64), frame.t_ns)
+        if sighting is not None:
+            seen[numbers[frame.index]] = face_picture(sighting, PatchAligner(), frame.t_ns)
+    return [
+        flow_between(seen[onset], seen[apex], flow) if onset < apex and onset in seen and apex in seen else None
+        for onset, apex in nearest
+    ]
 
 
 def flow_between(onset: FacePicture, apex: FacePicture, flow: DenseFlow, head: HeadMotion | None = None) -> FlowMap:
@@ -131,15 +187,11 @@ def _nearest_faces(
 def _watch(frames: Iterable[tuple[int, Picture]], models: FaceModels) -> Iterator[tuple[int, FacePicture | None]]:
     """Each frame's aligned face."""
     from modalities.face.landmarks import FaceTracker
-    from modalities.face.registration import PatchAligner, fit_head
+    from modalities.face.registration import PatchAligner
 
     tracker, aligner = FaceTracker(models), PatchAligner()
     for t_ns, picture in frames:
         sighting = tracker.find(picture, t_ns)
         if sighting is None:
             aligner.restart()
-            yield t_ns, None
-            continue
-        patch, points = aligner.align(sighting, t_ns)
-        depth = fit_head(sighting.points).frontal[POINTS, 2].astype(np.float32)
-        yield t_ns, FacePicture(patch, points[POINTS], depth, t_ns)
+        yield t_ns, None if sighting is None else face_picture(sighting, aligner, t_ns)

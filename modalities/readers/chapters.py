@@ -132,6 +132,7 @@ def _join_video(chapters: Sequence[Video], shifts: Sequence[int], info: StreamIn
         axis=_axis(chapters, shifts),
         native_support=_support(chapters, shifts),
         source=JoinedFrames(tuple(one.source for one in chapters), tuple(firsts)),
+        picker=None,
     )
 
 

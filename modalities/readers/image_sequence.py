@@ -64,6 +64,13 @@ class PictureFiles:
         if not read:
             raise UnreadableFileError("no picture of the sequence can be read", file=self.paths[0].parent)
 
+    def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
+        """The pictures of some indices; the others are not opened."""
+        for at in sorted(wanted):
+            picture = read_picture(self.paths[at]) if at < len(self.paths) else None
+            if picture is not None:
+                yield at, self.framing(_in_mode(picture, self.mode))
+
 
 def read_picture(path: Path) -> Picture | None:
     """The stored picture, uint8 or uint16, (h, w) or RGB (h, w, 3); None if it cannot be decoded."""
@@ -149,10 +156,12 @@ class ImageSequenceReader:
         width, height = framing.size(width, height)
         if entry.kind == "face_depth" and entry.depth_scale_m is None:
             notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
+        source = PictureFiles(files, mode, framing)
         return Video(
             info=replace(info, notes=(*info.notes, *notes), origin=f"{len(files)} pictures {files[0].name} ..."),
             axis=Explicit(times),
-            source=PictureFiles(files, mode, framing),
+            source=source,
+            picker=source.pick,
             width=width,
             height=height,
             depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,

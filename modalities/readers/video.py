@@ -77,6 +77,15 @@ class DecodedFrames:
         if last < 0 and len(self.pts):
             raise UnreadableFileError("no frame of the video can be decoded", file=self.path)
 
+    def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
+        """The frames of some indices; only they are converted."""
+        last = max(wanted, default=-1)
+        for at, frame in self._matched():
+            if at in wanted:
+                yield at, self.framing(to_array(frame, self.mode))
+            if at >= last:
+                return
+
     def last_decodable(self) -> int:
         """Index of the last frame that decodes, -1 for none; begins at the last whole picture if that is possible."""
         last = max((at for at, _ in self._matched(seek_to=int(self.pts[-1]))), default=-1)
@@ -173,10 +182,12 @@ def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> 
     if entry.kind == "face_depth" and entry.depth_scale_m is None:
         notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
     width, height = framing.size(look.width, look.height)
+    source = DecodedFrames(path, track, index.pts, index.counted, mode, framing)
     return Video(
         info=replace(info, notes=tuple(notes), origin=info.origin or f"track {track}"),
         axis=Explicit(index.times_ns),
-        source=DecodedFrames(path, track, index.pts, index.counted, mode, framing),
+        source=source,
+        picker=source.pick,
         width=width,
         height=height,
         depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,
