@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from data_schemas.errors import InvalidValueError, NothingUsableError
-from modalities.face.flow_map import FlowMap, flow_between, flow_maps
+from modalities.face.flow_map import FlowMap, flow_between, flow_maps, maps_of_events
 from modalities.face.flow_methods import FLOW_METHODS, dense_flow
 from modalities.face.head_motion import POINTS, FacePicture, HeadMotion, fit_rigid, rigid_basis, sample, spread
 from modalities.face.landmarks import Sighting
@@ -275,3 +275,46 @@ def test_flow_maps_of_a_video_with_planted_expressions() -> None:
     row, column = np.unravel_index(np.argmax(size[20:-20, 20:-20]), (120, 120))
     assert column + 20 > 80 and row + 20 > 85, "the person's left corner of the mouth"
     assert 1.5 < size.max() < 5 and np.median(size) < 0.3
+
+
+def test_maps_of_events_look_again_at_single_frames() -> None:
+    from data_schemas.stream import StreamInfo, Video
+    from data_schemas.time import Explicit
+    from modalities.face.models import borrowed_models
+    from modalities.face.observation import FaceObserver
+    from modalities.face.synthesis.events import PlantedExpression
+    from modalities.face.synthesis.planting import animate
+    from pipeline.simulate.face_portrait import load_photograph
+
+    times = np.arange(0, 0.8, 1 / 20)
+    times_ns = np.rint(times * 1e9).astype(np.int64)
+    photograph = np.ascontiguousarray(load_photograph("astronaut")[:320, 60:380])
+    event = PlantedExpression("micro", ("au12_left",), 0.2, 0.35, 0.4, 0.6, 5.0)
+    pictures = list(animate(photograph, times, [event]))
+    opened: list[frozenset[int]] = []
+
+    def pick(wanted: frozenset[int]) -> Iterator[tuple[int, np.ndarray]]:
+        opened.append(wanted)
+        return ((at, pictures[at]) for at in sorted(wanted))
+
+    video = Video(
+        info=StreamInfo("face", "face_rgb", "session", "p01"),
+        axis=Explicit(times_ns),
+        source=lambda: iter(enumerate(pictures)),
+        width=320,
+        height=320,
+        picker=pick,
+    )
+    moments = [(2 * 10**8, 375 * 10**6), (375 * 10**6, 2 * 10**8), (10**8, 10**8 + 1)]
+    with borrowed_models() as models:
+        observer = FaceObserver(models)
+        for t_ns, picture in zip(times_ns.tolist(), pictures, strict=True):
+            observer.add(picture, t_ns)
+        again = maps_of_events(video, observer.rows(), moments, models)
+        tracked = next(flow_maps(zip(times_ns.tolist(), pictures, strict=True), moments[:1], models))
+        assert maps_of_events(video, observer.rows()[:0], moments, models) == [None] * 3
+    assert len(opened) == 1 and len(opened[0]) == 3, "only these are decoded, each once"
+    assert again[0] is not None and tracked is not None
+    assert again[1] is None and again[2] is None, "an apex at or before its onset shows nothing"
+    both = np.stack([again[0].stack(), tracked.stack()])
+    assert np.corrcoef(both[0, ..., :2].ravel(), both[1, ..., :2].ravel())[0, 1] > 0.9
