@@ -176,6 +176,23 @@ def test_settings_and_registry() -> None:
         encode(blank, sponsor="x")
     with pytest.raises(InvalidValueError, match="regional"):
         encode(blank, spotter="x")
+    with pytest.raises(InvalidValueError, match="piecewise"):
+        encode(blank, registration="rigid")
+    with pytest.raises(InvalidValueError, match="tvl1"):
+        encode(blank, flow="x")
+
+
+@pytest.mark.parametrize("setting", [{"registration": "piecewise"}, {"flow": "farneback"}])
+def test_another_registration_or_flow_sees_the_same_smile(
+    filmed: tuple[Pictures, FaceMotion], setting: dict[str, str]
+) -> None:
+    pictures, motion = filmed
+    part = slice(FPS, 5 * FPS)
+    found = encode(video_of(pictures[part], motion.times_s[part]), **setting)
+    moved, valid = found.track.column("motion_lower")
+    times = found.track.times_ns / 1e9
+    rise = moved[(times > 2.2) & (times < 2.7) & valid].max()
+    assert rise > 3 * np.median(moved[valid]) and found.parameters[next(iter(setting))] == next(iter(setting.values()))
 
 
 def test_one_blank_picture_and_one_picture_of_a_face() -> None:

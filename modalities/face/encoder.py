@@ -18,17 +18,23 @@ from modalities.face.action_units import AU_NAMES, FULL_SCALE
 from modalities.face.analysis import Analysis, analyse_rows
 from modalities.face.eyes import Blink
 from modalities.face.features import FEATURES
+from modalities.face.flow_methods import FLOW_METHODS
 from modalities.face.gaze import GazeShift
 from modalities.face.models import OWN
 from modalities.face.pupil import describe_pupils
+from modalities.face.registration import ALIGNERS
 from modalities.face.spotting.base import Expression, load_spotter
 from modalities.face.watching import KINDS, watch
 
-SETTINGS: dict[str, Any] = {"spotter": "temporal", "detector": OWN, "landmarks": OWN}
+SETTINGS: dict[str, Any] = {
+    "spotter": "temporal", "detector": OWN, "landmarks": OWN, "registration": "similarity", "flow": "dis",
+}  # fmt: skip
 """Settings and their defaults.
 
 `spotter`: a name of `spotting.base.SPOTTERS`. `detector`: "mediapipe", or "module:Class" of a detector of one's own
 (`own_models.Detector`). `landmarks`: "mediapipe", or the path of a MediaPipe Face Landmarker bundle (.task).
+`registration`: a name of `registration.ALIGNERS`. `flow`: a name of `flow_methods.FLOW_METHODS`; the spotter's weights
+are those for "dis".
 """
 SURE_NEUTRAL_S = 10.0
 """With less of a face than this its neutral is uncertain."""
@@ -123,6 +129,11 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
             got=f'landmarks = "{settings["landmarks"]}"',
             expected=f'"{OWN}" or the path of a MediaPipe Face Landmarker bundle (.task)',
         )
+    for name, known in (("registration", tuple(ALIGNERS)), ("flow", FLOW_METHODS)):
+        if settings[name] not in known:
+            raise InvalidValueError(
+                f"no such {name}", got=f'{name} = "{settings[name]}"', expected=" or ".join(known)
+            )  # fmt: skip
     return settings
 
 

@@ -77,6 +77,7 @@ class FaceObserver:
         models: Models lent for this video; None where somebody else finds the face, and only `take` is used.
         reducers: By name of the spotter, what else looks at each aligned picture.
         registration: Name of `registration.ALIGNERS`.
+        flow: Name of `flow_methods.FLOW_METHODS`.
     """
 
     def __init__(
@@ -84,12 +85,13 @@ class FaceObserver:
         models: FaceModels | None,
         reducers: Mapping[str, Reducer] | None = None,
         registration: str = "similarity",
+        flow: str = "dis",
     ) -> None:
         self._reducers = dict(reducers or {})
         self._tracker = None if models is None else FaceTracker(models)
         self._seen = False
         self._aligner = load_aligner(registration)
-        self._meter = FlowMeter()
+        self._meter = FlowMeter(flow)
         self._pupils = PupilMeter()
         self._anchor = FaceAnchor(self._meter.head)
         self._blocks: list[NDArray[np.void]] = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from itertools import pairwise
 
 import numpy as np
@@ -13,7 +14,6 @@ from data_schemas.stream import Seat
 from data_schemas.time import NS_PER_S
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.observation import ROW, FaceObserver
-from modalities.face.spotting.base import Reducer
 from modalities.face.stretches import Stretch, describe
 from modalities.face.tracking import PeopleTracker
 
@@ -29,7 +29,7 @@ class PeopleObserver:
         models: Models lent for this video.
         people: Names, from the left of the picture to the right.
         seats: Who sits where at some time, as the manifest says.
-        make_reducers: Makes the spotters' reducers of one face.
+        make_observer: Makes the observer of one face, without models; by default one of usual settings.
     """
 
     def __init__(
@@ -37,11 +37,11 @@ class PeopleObserver:
         models: FaceModels,
         people: Sequence[str],
         seats: Sequence[Seat] = (),
-        make_reducers: Callable[[], Mapping[str, Reducer]] = dict,
+        make_observer: Callable[[], FaceObserver] | None = None,
     ) -> None:
         self._people = tuple(people)
         self._tracker = PeopleTracker(models, people, seats)
-        self._make_reducers = make_reducers
+        self._make_observer = make_observer or partial(FaceObserver, None)
         self._observers: dict[int, tuple[int, FaceObserver]] = {}
         self._done: dict[int, tuple[int, NDArray[np.void], Mapping[str, FloatArray]]] = {}
         self._times: list[NDArray[np.int64]] = []
@@ -64,7 +64,7 @@ class PeopleObserver:
         live = self._tracker.follow(picture, t_ns)
         for one in live:
             if one.number not in self._observers:
-                self._observers[one.number] = (self._count, FaceObserver(None, self._make_reducers()))
+                self._observers[one.number] = (self._count, self._make_observer())
             self._observers[one.number][1].take(one.sighting, picture, t_ns)
         for number in set(self._observers) - {one.number for one in live}:
             self._put_away(number)

@@ -14,7 +14,7 @@ from data_schemas.result import Problem
 from data_schemas.stream import Stream, Video
 from data_schemas.time import to_s
 from modalities.base import Task
-from modalities.face.models import FloatArray, Picture, borrowed_models
+from modalities.face.models import FaceModels, FloatArray, Picture, borrowed_models
 from modalities.face.observation import FaceObserver
 from modalities.face.people import PeopleObserver
 from modalities.face.pictures import Toner
@@ -105,13 +105,17 @@ def _watch_stream(
     stream: Video, task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]
 ) -> tuple[list[Watched], TelltaleError | None]:
     """Look at all pictures of a stream; what was kept of each person, and what broke it off, if anything did."""
+
+    def make_observer(models: FaceModels | None = None) -> FaceObserver:
+        return FaceObserver(models, reducers_of([spotter]), settings["registration"], settings["flow"])
+
     with borrowed_models(settings["detector"], settings["landmarks"]) as models:
         if not stream.info.people:
-            one = FaceObserver(models, reducers_of([spotter]))
+            one = make_observer(models)
             error = _look_through(stream, one, task)
             return [Watched(people[0], stream, one.rows(), one.reduced())], error
         order = stream.info.people
-        several = PeopleObserver(models, order, stream.info.seats, lambda: reducers_of([spotter]))
+        several = PeopleObserver(models, order, stream.info.seats, make_observer)
         error = _look_through(stream, several, task)
         several.finish()
         watched = []
