@@ -21,6 +21,9 @@ from pipeline.cli.terminal import silence_native_libraries
 GATES: dict[str, str] = {
     "demo": "benchmarks.demo_quality:measure",
     "residual_flow": "benchmarks.residual_flow:measure",
+    "planted_units": "benchmarks.planted_units:measure",
+    "invariance": "benchmarks.invariance:measure",
+    "spotting": "benchmarks.spotting_quality:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 

@@ -29,6 +29,7 @@ from modalities.face.synthesis.following import FacePath
 from modalities.face.synthesis.mesh import Picture
 from modalities.face.synthesis.nuisance import disturb, draw_nuisance
 from modalities.face.synthesis.planting import plant
+from pipeline.bench_workers import share_out, usable_cores
 from pipeline.simulate.chance import generator
 from pipeline.simulate.motion import FaceMotion
 from pipeline.simulate.spotter_backgrounds import natural_motion
@@ -40,6 +41,7 @@ INTENSITY, DURATION_S = (0.25, 1.0), (0.2, 4.0)
 GAP_S = (0.8, 1.6)
 NEUTRAL_S, TURN_S = 30.0, 12.0
 MOST_TURN_DEG = (25.0, 20.0, 20.0)
+KINDS = ("units", "neutral", "talking", "turning")
 PLANTED = (*(f"{au}{side}" for au in PAIRED for side in ("_left", "_right", "")), *MIDLINE)
 BLINK_NEAR_S = 0.15
 """A blink is found when one is reported whose apex is nearer than this."""
@@ -147,11 +149,17 @@ def measure(full: bool) -> Mapping[str, float]:
         movements), `r_least`, `r_median`, `own_r_least`, `side_right` in all and by unit, `neutral_active`,
         `talking_active`, `turning_active` (share of frames with any unit above `ACTIVE`; while talking, lips and jaw
         part, so that AU25 and AU26 are left out), `blink_f1`, `head_error_deg` (95th percentile),
-        `head_error_mean_deg`, `head_within_5_deg` (share).
+        `head_error_mean_deg`, `head_within_5_deg` (share); `failed` clips, of which nothing could be said.
     """
-    clips = [observe_clip(FIRST_FACE + at, kind) for at in range(12 if full else 2)
-             for kind in ("units", "neutral", "talking", "turning")]  # fmt: skip
-    return judge_clips(clips)
+    wanted = [(FIRST_FACE + at, kind) for at in range(12 if full else 2) for kind in KINDS]
+    answers = share_out(_observe, wanted, usable_cores(), lambda done: None)
+    clips = [answer for answer in answers if isinstance(answer, Clip)]
+    figures = judge_clips(clips)
+    return {**figures, "failed": float(len(answers) - len(clips))}
+
+
+def _observe(wanted: tuple[int, str]) -> Clip:
+    return observe_clip(*wanted)
 
 
 def judge_clips(clips: list[Clip]) -> dict[str, float]:

@@ -17,7 +17,7 @@ from pipeline.bench_spotting import run_bench
 from pipeline.bench_workers import usable_cores
 from pipeline.cli.terminal import silence_native_libraries
 
-MINUTES = (12.0, 60.0)
+MINUTES = (6.0, 60.0)
 SURE_PERCENT = 1.5
 """Micro-expressions from this displacement on are expected to be found."""
 
@@ -26,7 +26,7 @@ def measure(full: bool) -> Mapping[str, float]:
     """Figures of the default spotter by sort of face, and the micro F1 of the others on calm faces.
 
     Args:
-        full: 60 minutes instead of 12, every spotter instead of the default one alone.
+        full: 60 minutes instead of 6, every spotter instead of the default one alone.
     """
     default = SETTINGS["spotter"]
     others = [name for name in SPOTTERS if name != default] if full else []
