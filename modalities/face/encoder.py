@@ -20,21 +20,23 @@ from modalities.face.eyes import Blink
 from modalities.face.features import FEATURES
 from modalities.face.flow_methods import FLOW_METHODS
 from modalities.face.gaze import GazeShift
-from modalities.face.models import OWN
+from modalities.face.models import OWN, borrowed_models
 from modalities.face.pupil import describe_pupils
+from modalities.face.recognition.live import DEFAULT, NONE, recognise_events
 from modalities.face.registration import ALIGNERS
 from modalities.face.spotting.base import Expression, load_spotter
 from modalities.face.watching import KINDS, watch
 
 SETTINGS: dict[str, Any] = {
     "spotter": "temporal", "detector": OWN, "landmarks": OWN, "registration": "similarity", "flow": "dis",
+    "recogniser": DEFAULT,
 }  # fmt: skip
 """Settings and their defaults.
 
 `spotter`: a name of `spotting.base.SPOTTERS`. `detector`: "mediapipe", or "module:Class" of a detector of one's own
 (`own_models.Detector`). `landmarks`: "mediapipe", or the path of a MediaPipe Face Landmarker bundle (.task).
 `registration`: a name of `registration.ALIGNERS`. `flow`: a name of `flow_methods.FLOW_METHODS`; the spotter's weights
-are those for "dis".
+are those for "dis". `recogniser`: "default", "none", or the path of weights (.safetensors) of one's own.
 """
 SURE_NEUTRAL_S = 10.0
 """With less of a face than this its neutral is uncertain."""
@@ -78,12 +80,15 @@ class FaceEncoder:
         encodings = []
         for one in watch(task, people, spotter, settings):
             analysis = analyse_rows(one.rows, spotter, one.reduced)
+            moments = [(found.onset_ns, found.apex_ns) for found in analysis.spotting.expressions]
+            with borrowed_models(settings["detector"], settings["landmarks"]) as models:
+                emotions = recognise_events(one.stream, one.rows, moments, settings["recogniser"], models)
             encodings.append(
                 Encoding(
                     spec=self.spec,
                     person=one.person,
                     track=analysis.track,
-                    events=tuple(_events(analysis, one.person)),
+                    events=tuple(_events(analysis, emotions, one.person)),
                     quality=_quality(one.rows, analysis),
                     streams=(one.stream.info.name,),
                     parameters={**settings, "kind": one.stream.info.kind},
@@ -129,6 +134,12 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
             got=f'landmarks = "{settings["landmarks"]}"',
             expected=f'"{OWN}" or the path of a MediaPipe Face Landmarker bundle (.task)',
         )
+    if settings["recogniser"] not in (DEFAULT, NONE) and not settings["recogniser"].endswith(".safetensors"):
+        raise InvalidValueError(
+            "the recogniser is not known",
+            got=f'recogniser = "{settings["recogniser"]}"',
+            expected=f'"{DEFAULT}", "{NONE}" or the path of its weights (.safetensors)',
+        )
     for name, known in (("registration", tuple(ALIGNERS)), ("flow", FLOW_METHODS)):
         if settings[name] not in known:
             raise InvalidValueError(
@@ -154,10 +165,11 @@ def _caveats(rows: NDArray[np.void], analysis: Analysis) -> list[str]:
     return []
 
 
-def _events(analysis: Analysis, person: str) -> list[Event]:
+def _events(analysis: Analysis, emotions: Sequence[dict[str, Any] | None], person: str) -> list[Event]:
     events = [_blink_event(blink, person) for blink in analysis.blinks]
     events += [_gaze_event(shift, person) for shift in analysis.gaze_shifts]
-    events += [_expression_event(one, person) for one in analysis.spotting.expressions]
+    told = zip(analysis.spotting.expressions, emotions, strict=True)
+    events += [_expression_event(one, emotion, person) for one, emotion in told]
     return sorted(events, key=lambda event: (event.onset_ns, event.kind))
 
 
@@ -190,13 +202,15 @@ def _blink_event(blink: Blink, person: str) -> Event:
     )
 
 
-def _expression_event(one: Expression, person: str) -> Event:
-    details = {
+def _expression_event(one: Expression, emotion: dict[str, Any] | None, person: str) -> Event:
+    details: dict[str, Any] = {
         "aus": dict(one.aus),
         "intensity": round(min(1.0, one.movement / FULL_SCALE), 3),
         "movement_iod_percent": round(one.movement, 2),
         "regions": dict(one.regions),
     }
+    if emotion is not None:
+        details["emotion"] = emotion
     return Event(
         "face",
         one.kind,

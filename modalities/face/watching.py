@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, TelltaleError, UnreadableFileError
 from data_schemas.result import Problem
-from data_schemas.stream import Stream, Video
+from data_schemas.stream import Video
 from data_schemas.time import to_s
 from modalities.base import Task
 from modalities.face.models import FaceModels, FloatArray, Picture, borrowed_models
@@ -39,7 +39,7 @@ class Watched:
     """
 
     person: str
-    stream: Stream
+    stream: Video
     rows: NDArray[np.void]
     reduced: dict[str, FloatArray]
     warnings: list[str] = field(default_factory=list)

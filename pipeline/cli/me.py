@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
+from data_schemas.errors import InvalidValueError
 from pipeline.cli.terminal import progress, say, show_object, show_table
+
+if TYPE_CHECKING:
+    from modalities.face.recognition.samples import Samples
 
 _DATA = "Folder of flow maps: npz with x, y, subject, dataset, clip; perhaps labels.csv."
 _JOBS = "Processes of one thread each."
@@ -54,11 +59,17 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         from modalities.face.recognition.flow_set import read_flow_set
         from modalities.face.recognition.protocols import find_protocol
-        from modalities.face.recognition.systems import find_system, systems_for
+        from modalities.face.recognition.systems import find_system, learns, systems_for
         from pipeline import recognition_bench as tables
 
         names = [name.strip() for name in models.split(",") if name.strip()]
         asked, how = [find_system(name) for name in dict.fromkeys(names)], find_protocol(protocol)
+        fixed = [one.name for one in asked if not learns(one)]
+        if shuffle and fixed:
+            raise InvalidValueError(
+                f"'{fixed[0]}' learns nothing from the samples, so that shuffled labels show nothing of it",
+                mend="Leave it out, or leave out --shuffle-labels.",
+            )
         samples = read_flow_set(data)
         with progress() as hook:
             done = tables.run_recognition_bench(
@@ -96,23 +107,35 @@ def register(app: typer.Typer) -> None:
         raise typer.Exit(1 if done.refused else 0)
 
     @group.command(
-        help="One system on a folder of samples; a system without shipped weights leaves one subject out at a time.\n\n"
-        "Example: telltale me evaluate --model kernel-ridge --data flow_maps"
+        help="One system on a folder of samples. The default comes with its weights and answers at once, always with a "
+        "class; a system without weights leaves one subject out at a time.\n\n"
+        "Example: telltale me evaluate --model default --data flow_maps"
     )
     def evaluate(
-        model: str = typer.Option(..., "--model", help="Name; see telltale me models."),
+        model: str = typer.Option("default", "--model", help="Name; see telltale me models."),
         data: Path = typer.Option(..., "--data", metavar="DIR", help=_DATA),
+        weights: Path | None = typer.Option(
+            None,
+            "--weights",
+            metavar="FILE",
+            help="Your own weights of the default, safetensors with a JSON beside it.",
+        ),
         jobs: int = typer.Option(1, "-j", "--jobs", min=1, metavar="N", help=_JOBS),
         resume: Path | None = typer.Option(None, "--resume", metavar="DIR", help=_RESUME),
         as_json: bool = typer.Option(False, "--json", help=_JSON),
     ) -> None:
         from modalities.face.recognition.flow_set import read_flow_set
         from modalities.face.recognition.protocols import find_protocol
-        from modalities.face.recognition.systems import find_system
+        from modalities.face.recognition.systems import find_system, learns
         from pipeline.recognition_bench import evaluation, run_recognition_bench, score_rows
 
         system, samples = find_system(model), read_flow_set(data)
         system.check(samples)
+        if not learns(system):
+            _show_default(samples, weights, as_json)
+            return
+        if weights is not None:
+            raise InvalidValueError(f"'{model}' takes no weights", mend="Leave out --weights, or take --model default.")
         with progress() as hook:
             done = run_recognition_bench(
                 samples, [system], find_protocol("loso"), workers=jobs, keep=resume, hook=hook
@@ -121,3 +144,18 @@ def register(app: typer.Typer) -> None:
             show_object(evaluation(done))
         else:
             show_table(score_rows(done), "Leave one subject out")
+
+
+def _show_default(samples: Samples, weights: Path | None, as_json: bool) -> None:
+    """Scores of the default recogniser, which is not trained on these samples."""
+    from modalities.face.recognition.default.evaluation import evaluate_default
+    from modalities.face.recognition.default.recogniser import DefaultRecogniser
+
+    found = evaluate_default(DefaultRecogniser.load(weights), samples)
+    if as_json:
+        show_object(found)
+        return
+    names = ("n", "uf1", "uar", "accuracy", "answered", "accuracy_answered")
+    parts = {**found["per_dataset"], "all": found}
+    rows = [{"dataset": name, **{key: one[key] for key in names}} for name, one in parts.items()]
+    show_table(rows, "Default recogniser, trained on simulated faces only; answered: where it is not unsure")

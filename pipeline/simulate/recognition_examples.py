@@ -7,8 +7,8 @@ says, textureless skin where flow is borrowed from its surroundings, noise, flat
 the stretch over 0..255. No map of a real face has a part in this.
 
 Combinations follow FACS and EMFACS (Ekman, Friesen & Hager 2002; Friesen & Ekman 1983): happiness 12 and 6 + 12;
-surprise 1 + 2, 5, 26 and their parts; negative are disgust (9, 10, 4 + 7), anger (4, 7, 23, 24), sadness (1 + 4, 15, 17),
-contempt (14), and the units by which people hold an expression down (14, 15, 17, 24; Ekman 2003).
+surprise 1 + 2, 5, 26 and their parts; negative are disgust (9, 10, 4 + 7), anger (4, 7, 23, 24), sadness (1 + 4, 15,
+17), contempt (14), and the units by which people hold an expression down (14, 15, 17, 24; Ekman 2003).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from modalities.face.recognition.samples import CLASSES, SIDE, Labels
 from modalities.face.synthesis.families import family
 from modalities.face.synthesis.identity import draw_shape
-from modalities.face.synthesis.mesh import OVAL, FaceMesh, displacement_field, find_mesh
+from modalities.face.synthesis.mesh import OVAL, FaceMesh, displacement_field, find_mesh, look_up
 from pipeline.simulate.chance import generator
 
 Values = NDArray[np.float64]
@@ -51,6 +51,8 @@ SHOWN: dict[str, tuple[tuple[float, tuple[str, ...]], ...]] = {
 UNITS = ("au01", "au02", "au04", "au05", "au06", "au07", "au09", "au10", "au12", "au14", "au15", "au17", "au20", "au23",
          "au24", "au25", "au26")  # fmt: skip
 
+PRIOR = (0.4, 0.3, 0.3)
+"""How often each class is drawn: negative holds four emotions and their holding down, the others are one each."""
 _GRID = 48
 """Points a side of the square over the face on which fields are kept."""
 _SPAN, _MIDDLE = 3.4, 0.6
@@ -76,13 +78,13 @@ class Disturbance:
     """
 
     stray: float = 0.4
-    lids: float = 0.4
-    head: float = 0.25
+    lids: float = 0.3
+    head: float = 0.15
     lop: float = 0.8
-    departure: float = 0.3
-    noise: float = 0.15
+    departure: float = 0.5
+    noise: float = 0.06
     flatten: float = 0.3
-    own_crop: float = 0.3
+    own_crop: float = 0.2
 
 
 USUAL = Disturbance()
@@ -121,7 +123,7 @@ class _Ground:
 def draw_examples(
     faces: Sequence[int], each: int, *, seed: int = 0, name: str = "train", how: Disturbance = USUAL, idle: float = 0.0
 ) -> Drawn:
-    """Flow maps of many faces, classes equally often.
+    """Flow maps of many faces, classes as often as `PRIOR` says.
 
     Args:
         faces: Numbers of faces; another number is another face.
@@ -142,7 +144,7 @@ def _by_face(
     for face in faces:
         ground = _prepare(face, name)
         rng = np.random.default_rng(np.random.SeedSequence([seed, face, 28]))
-        y = np.where(rng.random(each) < idle, -1, rng.integers(len(CLASSES), size=each))
+        y = np.where(rng.random(each) < idle, -1, rng.choice(len(CLASSES), size=each, p=PRIOR))
         yield _draw(ground, y, how, rng), y.astype(np.int64)
 
 
@@ -218,13 +220,12 @@ def _draw(ground: _Ground, y: Labels, how: Disturbance, rng: np.random.Generator
     flow = share * fields + (1 - share) * weaker
     flow = _depart(flow, how, rng)
     flow += _lids(ground, n, how, rng)
-    flow *= np.where(rng.random(n) < 0.5, 1, ground.inside[None].T).T[..., None] if False else 1
     flow = _borrow(ground, flow, rng)
     flow += _head(ground, n, how, rng)
     flow += _noise(n, how, rng)
     cut = np.stack([_crop(ground, one, how, rng) for one in flow])
     cut = _flattened(cut, rng.uniform(0, how.flatten, n) * (rng.random(n) < 0.7))
-    return _with_strain(cut * size[:, None, None, None])
+    return _with_strain(cut * size.astype(np.float32)[:, None, None, None])
 
 
 def _strengths(kind: int, how: Disturbance, rng: np.random.Generator) -> Values:
@@ -246,19 +247,13 @@ def _strengths(kind: int, how: Disturbance, rng: np.random.Generator) -> Values:
 
 def _depart(flow: Values, how: Disturbance, rng: np.random.Generator) -> Values:
     """People who do not move as the table says: places, strengths and directions bent smoothly."""
-    import cv2
-
     gain = np.exp(how.departure * _smooth(flow.shape[:3], 6.0, rng))
     turn = how.departure * _smooth(flow.shape[:3], 8.0, rng)
     u, v = gain * flow[..., 0], gain * flow[..., 1]
     turned = np.stack([np.cos(turn) * u - np.sin(turn) * v, np.sin(turn) * u + np.cos(turn) * v], axis=-1)
-    columns, rows = np.meshgrid(np.arange(_GRID), np.arange(_GRID))
+    grid = np.stack(np.meshgrid(np.arange(_GRID), np.arange(_GRID)), axis=-1)
     bend = how.departure * 4 * np.stack([_smooth(flow.shape[:3], 8.0, rng) for _ in range(2)], axis=-1)
-    out = np.empty_like(turned)
-    for at, one in enumerate(turned):
-        x, y = ((grid + bend[at, ..., axis]).astype(np.float32) for axis, grid in enumerate((columns, rows)))
-        out[at] = cv2.remap(one.astype(np.float32), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return out
+    return np.stack([look_up(one.astype(np.float32), grid + shift) for one, shift in zip(turned, bend, strict=True)])
 
 
 def _lids(ground: _Ground, n: int, how: Disturbance, rng: np.random.Generator) -> Values:
@@ -337,8 +332,8 @@ def _crop(ground: _Ground, flow: Values, how: Disturbance, rng: np.random.Genera
     tilt = rng.normal(0, 0.03)
     columns, rows = np.meshgrid(x, y)
     columns, rows = columns - tilt * rows, rows + tilt * columns
-    place = [((where + _SPAN / 2) * _GRID / _SPAN - 0.5).astype(np.float32) for where in (columns, rows - _MIDDLE)]
-    seen = cv2.remap(flow.astype(np.float32), *place, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    place = (np.stack([columns, rows - _MIDDLE], axis=-1) + _SPAN / 2) * (_GRID / _SPAN) - 0.5
+    seen = look_up(flow.astype(np.float32), place)
     return np.asarray(cv2.resize(seen, (SIDE, SIDE), interpolation=cv2.INTER_AREA), np.float32)
 
 
@@ -368,13 +363,7 @@ def _flattened(flow: NDArray[np.float32], weight: Values, rounds: int = 25) -> N
 
 def _with_strain(flow: NDArray[np.float32]) -> Maps:
     """u, v and the magnitude of strain (Shreve et al. 2011), (n, h, w, 3)."""
-    down, right = np.gradient(flow, axis=(1, 2))
+    down, right = (np.asarray(np.gradient(flow, axis=axis)) for axis in (1, 2))
     shear = (right[..., 1] + down[..., 0]) / 2
     strain = np.sqrt(right[..., 0] ** 2 + down[..., 1] ** 2 + 2 * shear**2)
     return np.concatenate([flow, strain[..., None]], axis=-1).astype(np.float32)
-
-
-def stretched(maps: NDArray[np.floating]) -> NDArray[np.uint8]:
-    """Each channel of each map from its least to its greatest value over 0..255, as `flow_map.FlowMap.stretched`."""
-    low, high = maps.min(axis=(1, 2), keepdims=True), maps.max(axis=(1, 2), keepdims=True)
-    return np.rint(255 * (maps - low) / np.maximum(high - low, 1e-9)).astype(np.uint8)

@@ -40,7 +40,6 @@ TRAINING_FACES, HELD_OUT_FACES = range(1, 513), range(10_001, 10_065)
 BACKGROUND_S = 6.0
 RATE_PER_MINUTE, USUAL_RATE_PER_MINUTE = 9.0, 5.0
 """Planted expressions a minute in training, and where scores are calibrated."""
-FLAT = 0.01
 
 
 @dataclass(frozen=True)
@@ -162,8 +161,7 @@ def _loss(network: nn.Module, features: Tensor, heat: Tensor, edges: Tensor, def
 def calibrate(network: nn.Module, card: dict[str, Any], held_out: Sequence[Ground], plan: Plan) -> dict[str, Any]:
     """Probability by logit (Platt 1999) and the threshold, per kind, on held-out faces.
 
-    The threshold is the lowest whose F1 lies within `FLAT` of the best: where F1 is flat, recall is worth more, for an
-    alarm can be looked at and dropped by its score, and what is never shown cannot be looked at.
+    The threshold is where F1 is best, so that an alarm costs as much as a miss.
 
     Returns:
         `calibration`, `threshold`, and the figures there: `f1`, `recall`, `precision`, `alarms_per_minute`.
@@ -182,7 +180,7 @@ def calibrate(network: nn.Module, card: dict[str, Any], held_out: Sequence[Groun
         order = np.argsort(-logits)
         hits = np.cumsum(true[order])
         f1 = 2 * hits / (np.arange(1, len(order) + 1) + planted)
-        best = int(np.flatnonzero(f1 >= f1.max() - FLAT)[-1])
+        best = int(f1.argmax())
         out["calibration"][kind] = [slope, offset]
         out["threshold"][kind] = float(1 / (1 + np.exp(-(slope * logits[order[best]] + offset))))
         out["figures"][kind] = {

@@ -20,7 +20,8 @@ class Plain(SheetCorpus):
 
     Columns: subject, clip, and at least one of onset, emotion, class; perhaps apex, offset, fps, aus, emotion, kind
     (micro, macro, blink; micro where there is none), class (negative, positive, surprise, or 0 to 2), dataset, path
-    (of frames or video, below the folder). Other columns stay in `Sample.more`.
+    (of frames or video, below the folder). Other columns stay in `Sample.more`. A frame is the number at the end of a
+    picture's name; those of a video are counted from 1.
     """
 
     name = "plain"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import cast
@@ -83,23 +85,57 @@ def open_corpus(folder: Path, name: str | None = None) -> Corpus:
                 mend="Give the folder that holds the coding sheet, or leave the name out to find out what it is.",
             )
         return adapter.read(shelf)
+    fitting = _some_fitting(shelf)
+    if len(fitting) > 1:
+        raise _several(shelf, fitting)
+    return fitting[0].read(shelf)
+
+
+def open_corpora(folder: Path) -> list[Corpus]:
+    """Read everything a folder holds: one corpus, or several side by side, such as the cameras of SMIC.
+
+    A folder with the list of MEGC 2019 is that composite alone, since it is completed from its members.
+
+    Args:
+        folder: Where they lie, with their coding sheets; or one sheet.
+
+    Raises:
+        MissingFileError: no such folder.
+        UnreadableFileError: the folder is none of the corpora, or one row of a sheet fits several of them.
+    """
+    shelf = Shelf(folder)
+    fitting = _some_fitting(shelf)
+    fitting = [one for one in fitting if one.name == "megc2019"] or fitting
+    read = [one.read(shelf) for one in fitting]
+    events = Counter(
+        event for corpus in read for event in {(*one.source[:1], one.clip, one.onset) for one in corpus.samples}
+    )
+    if len(read) > 1 and max(events.values(), default=0) > 1:
+        raise _several(shelf, fitting)
+    return read
+
+
+def _some_fitting(shelf: Shelf) -> list[Adapter]:
+    """The corpora that a folder is, at least one."""
     fitting = _fitting(shelf)
-    if len(fitting) == 1:
-        return fitting[0].read(shelf)
-    if fitting:
+    if not fitting:
         raise UnreadableFileError(
-            "the folder holds several corpora",
-            file=folder,
-            got=", ".join(one.name for one in fitting),
-            expected="one of them, by its name",
-            mend="Say which, or give the sheet instead of the folder.",
+            "the folder is none of the corpora that are known",
+            file=shelf.asked,
+            got=shelf.describe(),
+            expected=_nearest(shelf),
+            mend="Give the folder that holds the coding sheet, or write a plain table.",
         )
-    raise UnreadableFileError(
-        "the folder is none of the corpora that are known",
-        file=folder,
-        got=shelf.describe(),
-        expected=_nearest(shelf),
-        mend="Give the folder that holds the coding sheet, or write a plain table.",
+    return fitting
+
+
+def _several(shelf: Shelf, fitting: Sequence[Adapter]) -> UnreadableFileError:
+    return UnreadableFileError(
+        "the folder holds several corpora",
+        file=shelf.asked,
+        got=", ".join(one.name for one in fitting),
+        expected="one of them, by its name",
+        mend="Say which, or give the sheet instead of the folder.",
     )
 
 

@@ -41,11 +41,15 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         """Walk the folder; folders of frames are not listed to their end.
 
+        Args:
+            folder: Or one table file: no other table then counts, but pictures and videos beside it are found.
+
         Raises:
             MissingFileError: no such folder or file.
         """
         if not folder.exists():
             raise MissingFileError("no such folder", file=folder, mend="Give the folder that holds the coding sheet.")
+        self.asked = folder
         self.folder = folder if folder.is_dir() else folder.parent
         self.files: list[Path] = []
         self.frames: list[Path] = []
@@ -53,10 +57,9 @@ class Shelf:
         self._named: dict[str, list[Path]] = {}
         self._tables: list[Table] | None = None
         self._found: dict[str, Path | None] = {}
-        if folder.is_dir():
-            self._walk()
-        else:
-            self.files = [folder]
+        self._walk()
+        if not folder.is_dir():
+            self.files, self.frames, self.unreadable = [folder], [], []
 
     def _walk(self) -> None:
         waiting, seen = [(self.folder, 0)], 0

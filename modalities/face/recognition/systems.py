@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 from data_schemas.errors import InvalidValueError
+from modalities.face.recognition.default.measures import BLOCKS, LEVELS
+from modalities.face.recognition.default.system import Shipped
 from modalities.face.recognition.descriptors import BiWoof, FlowGradients, Hoof, Mdmo, PooledFlow
 from modalities.face.recognition.inputs import Clip, FlowMap, LevelledFlow
 from modalities.face.recognition.kernel_machine import Choose, KernelMachine
@@ -86,6 +88,15 @@ _LIST = [
         "squared",
         "Telltale; zero-levelled flow, mean of three mirror-symmetric kernels, kernel ridge (Saunders et al. 1998)",
     ),
+    System(
+        "default",
+        LevelledFlow(LEVELS),
+        BLOCKS,
+        Shipped(),
+        None,
+        "cross_entropy",
+        "Telltale; trained on simulated faces only, weights come with the package",
+    ),
 ]
 
 SYSTEMS: dict[str, System] = {one.name: one for one in _LIST}
@@ -104,5 +115,10 @@ def find_system(name: str) -> System:
 
 
 def systems_for(kind: Kind) -> list[System]:
-    """Those that take this kind of samples."""
-    return [one for one in SYSTEMS.values() if one.input.kind == kind]
+    """Those that take this kind of samples and learn from them."""
+    return [one for one in SYSTEMS.values() if one.input.kind == kind and learns(one)]
+
+
+def learns(system: System) -> bool:
+    """Whether a system is trained on the samples of a bench; the default comes with its weights."""
+    return not isinstance(system.architecture, Shipped)

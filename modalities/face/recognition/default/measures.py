@@ -20,7 +20,7 @@ from modalities.face.recognition.samples import SIDE, mirrored
 
 Maps = NDArray[np.floating]
 
-BLOCKS = (PooledFlow(10), Hoof(5, share=False))
+BLOCKS: tuple[PooledFlow, Hoof] = (PooledFlow(10), Hoof(5, share=False))
 """Where the face moves, and in which directions."""
 WEIGHTS = (1.0, 20.0)
 """What the features of each block are multiplied by, so that they spread about alike."""
@@ -90,12 +90,12 @@ def moved_percent(maps: Maps, iod_px: float | Sequence[float]) -> NDArray[np.flo
     return np.asarray(100 * np.percentile(away, _PEAK, axis=1) / iod)
 
 
-def structure(maps: Maps) -> NDArray[np.float64]:
+def structure(maps: NDArray[np.number]) -> NDArray[np.float64]:
     """How much of a map is movement in one piece, (n,): mean likeness of u and v to themselves two pixels away.
 
     1 for a smooth movement, about 0 for errors that differ from pixel to pixel, 0 for a map without any motion.
     """
-    flow = maps[..., :2]
+    flow = maps[..., :2].astype(np.float64)
     flow = flow - flow.mean(axis=(1, 2), keepdims=True)
     power = (flow**2).mean(axis=(1, 2))
     beside = (flow[:, :, 2:] * flow[:, :, :-2]).mean(axis=(1, 2))
@@ -114,5 +114,6 @@ def describe(stretched: NDArray[np.number], level: Level, *, mirror: bool = Fals
     """
     read = levelled(stretched, level)
     read = mirrored(read).astype(np.float32) if mirror else read
-    parts = [weight * block.describe(read) for block, weight in zip(BLOCKS, WEIGHTS, strict=True)]
+    places, directions = BLOCKS
+    parts = [WEIGHTS[0] * places.describe(read), WEIGHTS[1] * directions.describe(read)]
     return np.concatenate(parts, axis=1).astype(np.float32)

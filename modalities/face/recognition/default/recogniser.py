@@ -49,7 +49,9 @@ class DefaultRecogniser:
         missing = [name for name in _ARRAYS if name not in self.arrays] + [one for one in _KEYS if one not in self.card]
         if missing:
             raise InvalidValueError("the weights of the recogniser lack a part", got=f"no {', '.join(missing)}")
-        members, features, hidden = self.arrays["hidden_weight"].shape if self.arrays["hidden_weight"].ndim == 3 else 3 * (0,)
+        members, hidden = (
+            self.arrays["hidden_weight"].shape[at] if self.arrays["hidden_weight"].ndim == 3 else 0 for at in (0, 2)
+        )
         shapes = ((FEATURES,), (members, FEATURES, hidden), (members, hidden), (members, hidden, 3), (members, 3))
         if members < 1 or any(self.arrays[name].shape != shape for name, shape in zip(_ARRAYS, shapes, strict=True)):
             raise InvalidValueError(
@@ -99,10 +101,10 @@ class DefaultRecogniser:
 
     def save(self, path: Path) -> None:
         """Write weights and card."""
-        from safetensors.numpy import save_file
+        from safetensors.numpy import save
 
         path.parent.mkdir(parents=True, exist_ok=True)
-        save_file({name: np.ascontiguousarray(value) for name, value in self.arrays.items()}, path)
+        path.write_bytes(save({name: np.ascontiguousarray(value) for name, value in self.arrays.items()}))
         path.with_suffix(".json").write_text(json.dumps(self.card, indent=1) + "\n", encoding="utf-8")
 
     def recognise(self, maps: NDArray[np.generic], *, iod_px: float | Sequence[float] | None = None) -> Numbers:

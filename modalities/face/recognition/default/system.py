@@ -1,4 +1,4 @@
-"""The default recogniser in the form of a recognition system, so that benches can measure it: it learns nothing there."""
+"""The default recogniser as a recognition system, so that benches can measure it: it learns nothing there."""
 
 from __future__ import annotations
 
@@ -26,7 +26,9 @@ class Shipped:
         from modalities.face.recognition.default.recogniser import DefaultRecogniser
 
         if samples.classes != CLASSES:
-            raise InvalidValueError("the default recogniser has classes of its own", got=samples.classes, expected=CLASSES)
+            raise InvalidValueError(
+                "the default recogniser has classes of its own", got=samples.classes, expected=CLASSES
+            )
         return DefaultRecogniser.load().recognise(samples.x)
 
     def settings(self, system: System) -> tuple[None, ...]:
