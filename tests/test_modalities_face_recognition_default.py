@@ -191,6 +191,28 @@ def test_wrong_maps_and_files_are_refused(tiny: DefaultRecogniser, tmp_path: Pat
         replace(tiny, arrays={**tiny.arrays, "class_offset": np.zeros((1, 2), np.float32)})
 
 
+def test_calibration_on_known_answers() -> None:
+    rng = np.random.default_rng(1)
+    logits = rng.normal(0, 2, (4000, 3))
+    chance = np.exp(logits / 1.7) / np.exp(logits / 1.7).sum(axis=1, keepdims=True)
+    truth = (rng.random((4000, 1)) > chance.cumsum(axis=1)).sum(axis=1).clip(max=2)
+    assert find_temperature(logits, truth) == pytest.approx(1.7, rel=0.15)
+    assert calibration_error(chance, truth) < 0.03
+    sure = np.linspace(0.34, 1, 200)
+    probability = np.stack([sure, 1 - sure, np.zeros(200)], axis=1)
+    assert find_threshold(probability, sure > 0.7) == pytest.approx(0.7, abs=0.02)
+
+
+def test_own_samples_can_be_trained_on(flows: Samples) -> None:
+    part = flows.take(np.arange(0, 128, 2))
+    own = train_on(part, SMALL)
+    assert own.card["out_of_fold_figures"]["uf1"] > 0.5 and 0.1 < own.card["temperature"] < 12
+    assert uf1_of(part.y, own.recognise(part.x).argmax(axis=1), 3) > 0.8
+    for rows in (np.flatnonzero(part.subject == "p00"), np.flatnonzero(part.y != 1)):
+        with pytest.raises(InvalidValueError):
+            train_on(part.take(rows), SMALL)
+
+
 # --- as a system, and from the command line
 
 
@@ -226,7 +248,12 @@ def test_evaluate_command(
     tiny.save(tmp_path / "mine.safetensors")
     own = telltale("me", "evaluate", "--data", folder, "--weights", tmp_path / "mine.safetensors")
     assert own.returncode == 0 and "simulated" in own.stdout
+    trained = telltale("me", "train", "--data", folder, "-o", tmp_path / "own.safetensors", "--json")
+    assert trained.returncode == 0 and json.loads(trained.stdout)["n"] == 64
+    assert DefaultRecogniser.load(tmp_path / "own.safetensors").card["samples_by_class"]
     for words in (
+        ("train", "--model", "ststnet", "--data", folder, "-o", tmp_path / "a.safetensors"),
+        ("train", "--data", folder, "-o", tmp_path / "a.npz"),
         ("evaluate", "--model", "kernel-ridge", "--weights", tmp_path / "mine.safetensors", "--data", folder),
         ("evaluate", "--weights", tmp_path / "nowhere.safetensors", "--data", folder),
         ("bench", "--models", "default", "--shuffle-labels", "--data", folder),

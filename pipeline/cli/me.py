@@ -13,9 +13,12 @@ from pipeline.cli.terminal import progress, say, show_object, show_table
 if TYPE_CHECKING:
     from modalities.face.recognition.samples import Samples
 
-_DATA = "Folder of flow maps: npz with x, y, subject, dataset, clip; perhaps labels.csv."
+_DATA = (
+    "Folder of flow maps (npz with x, y, subject, dataset, clip; perhaps labels.csv), or of a corpus as its makers "
+    "ship it: CASME II, SMIC, SAMM and others."
+)
 _JOBS = "Processes of one thread each."
-_RESUME = "Folder of finished folds; the same command goes on from it."
+_RESUME = "Folder of finished folds and computed flow maps; the same command goes on from it."
 _JSON = "Print one JSON object."
 
 
@@ -57,7 +60,6 @@ def register(app: typer.Typer) -> None:
         resume: Path | None = typer.Option(None, "--resume", metavar="DIR", help=_RESUME),
         as_json: bool = typer.Option(False, "--json", help=_JSON),
     ) -> None:
-        from modalities.face.recognition.flow_set import read_flow_set
         from modalities.face.recognition.protocols import find_protocol
         from modalities.face.recognition.systems import find_system, learns, systems_for
         from pipeline import recognition_bench as tables
@@ -70,7 +72,7 @@ def register(app: typer.Typer) -> None:
                 f"'{fixed[0]}' learns nothing from the samples, so that shuffled labels show nothing of it",
                 mend="Leave it out, or leave out --shuffle-labels.",
             )
-        samples = read_flow_set(data)
+        samples = _read(data, jobs, resume)
         with progress() as hook:
             done = tables.run_recognition_bench(
                 samples, asked or systems_for(samples.kind), how, seeds=seeds, workers=jobs, oracle=oracle,
@@ -124,12 +126,11 @@ def register(app: typer.Typer) -> None:
         resume: Path | None = typer.Option(None, "--resume", metavar="DIR", help=_RESUME),
         as_json: bool = typer.Option(False, "--json", help=_JSON),
     ) -> None:
-        from modalities.face.recognition.flow_set import read_flow_set
         from modalities.face.recognition.protocols import find_protocol
         from modalities.face.recognition.systems import find_system, learns
         from pipeline.recognition_bench import evaluation, run_recognition_bench, score_rows
 
-        system, samples = find_system(model), read_flow_set(data)
+        system, samples = find_system(model), _read(data, jobs, resume)
         system.check(samples)
         if not learns(system):
             _show_default(samples, weights, as_json)
@@ -144,6 +145,58 @@ def register(app: typer.Typer) -> None:
             show_object(evaluation(done))
         else:
             show_table(score_rows(done), "Leave one subject out")
+
+    @group.command(
+        help="Your own weights of the default recogniser, trained on your labelled samples and calibrated on folds of "
+        "persons. The file counts as personal data of those persons: their consent must cover it.\n\n"
+        "Example: telltale me train --data flow_maps -o own.safetensors"
+    )
+    def train(
+        data: Path = typer.Option(..., "--data", metavar="DIR", help=_DATA),
+        out: Path = typer.Option(..., "-o", "--out", metavar="FILE", help="safetensors file; its card goes beside it."),
+        model: str = typer.Option("default", "--model", help="Only the default keeps weights of its own."),
+        seed: int = typer.Option(0, "--seed", min=0, help="Of folds and training."),
+        jobs: int = typer.Option(1, "-j", "--jobs", min=1, metavar="N", help=_JOBS),
+        resume: Path | None = typer.Option(None, "--resume", metavar="DIR", help="Folder of computed flow maps."),
+        as_json: bool = typer.Option(False, "--json", help=_JSON),
+    ) -> None:
+        from modalities.face.recognition.default.recogniser import check_weights_file
+        from modalities.face.recognition.default.training import train_on
+        from modalities.face.recognition.systems import find_system, learns
+
+        if learns(find_system(model)):
+            raise InvalidValueError(
+                f"'{model}' is trained anew by every bench and keeps no weights",
+                expected="--model default",
+                mend=f"`telltale me evaluate --model {model} --data DIR` trains and tests it.",
+            )
+        check_weights_file(out)
+        samples = _read(data, jobs, resume)
+        with progress() as hook:
+            done = train_on(samples, seed=seed, hook=hook)
+        done.save(out)
+        figures = {"weights": str(out), **done.card["out_of_fold_figures"]}
+        if as_json:
+            show_object(figures)
+        else:
+            show_table([figures], "Trained; scores are of persons left out of training")
+
+
+def _read(data: Path, jobs: int, resume: Path | None) -> Samples:
+    """Samples of a folder; what was left out of a corpus is said on the way."""
+    from pipeline.recognition_data import describe_samples, read_data
+
+    with progress() as hook:
+        read = read_data(data, workers=jobs, keep=None if resume is None else resume / "maps", hook=hook)
+    for row in describe_samples(read.samples, read.left_out):
+        if row["failed"] or row["apexes_guessed"]:
+            say(
+                f"{row['dataset']}: {row['samples']} samples, {row['failed']} failed ({row['why'] or 'none'}), "
+                f"{row['apexes_guessed']} apexes guessed", "yellow",
+            )  # fmt: skip
+    for note in read.notes:
+        say(note, "yellow")
+    return read.samples
 
 
 def _show_default(samples: Samples, weights: Path | None, as_json: bool) -> None:

@@ -53,6 +53,9 @@ LIMITS = (
 )
 
 
+RECIPE = Recipe()
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the networks are trained.
@@ -68,7 +71,7 @@ class Plan:
     seed: int = 0
     faces: int = 100
     each: int = 100
-    recipe: Recipe = Recipe()
+    recipe: Recipe = RECIPE
     judged: int = 60
 
 

@@ -100,9 +100,14 @@ class DefaultRecogniser:
             raise UnreadableFileError("not the weights of a recogniser", file=file, got=str(error)) from error
 
     def save(self, path: Path) -> None:
-        """Write weights and card."""
+        """Write weights and card.
+
+        Raises:
+            InvalidValueError: see `check_weights_file`.
+        """
         from safetensors.numpy import save
 
+        check_weights_file(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(save({name: np.ascontiguousarray(value) for name, value in self.arrays.items()}))
         path.with_suffix(".json").write_text(json.dumps(self.card, indent=1) + "\n", encoding="utf-8")
@@ -180,3 +185,16 @@ def softmax(logits: NDArray[np.floating]) -> Numbers:
     """Probabilities along the last axis."""
     away = np.exp(logits - logits.max(axis=-1, keepdims=True))
     return np.asarray(away / away.sum(axis=-1, keepdims=True))
+
+
+def check_weights_file(path: Path) -> None:
+    """Refuse a place where weights cannot be written, before hours are spent on them.
+
+    Raises:
+        InvalidValueError: the name does not end in .safetensors, is that of a folder, or lies in what is a file.
+    """
+    if path.suffix != ".safetensors" or path.is_dir():
+        raise InvalidValueError("weights go into a safetensors file", got=path, expected="FILE.safetensors")
+    above = next(one for one in (path.parent, *path.parent.parents) if one.exists())
+    if not above.is_dir():
+        raise InvalidValueError("weights cannot lie inside of a file", got=above)
