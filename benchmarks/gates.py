@@ -24,6 +24,8 @@ GATES: dict[str, str] = {
     "planted_units": "benchmarks.planted_units:measure",
     "invariance": "benchmarks.invariance:measure",
     "spotting": "benchmarks.spotting_quality:measure",
+    "recogniser": "benchmarks.default_recogniser:measure",
+    "recognition_video": "benchmarks.recognition_video:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 
