@@ -105,10 +105,13 @@ class KernelMachine:
         likeness: Likeness | None = None
         for setting in settings:
             if likeness is None or (likeness.reading, likeness.width) != (setting.reading, setting.width):
-                scales = tuple(self._scale(one, rows) for one in prepared[setting.reading])
-                likeness = Likeness(self, setting.reading, setting.width, rows, scales)
+                likeness = self.likeness(prepared, setting.reading, setting.width, rows)
                 gram = likeness.to(prepared, rows)
             yield KernelModel(likeness, *solve(system.loss, gram, y, classes, setting.trust))
+
+    def likeness(self, prepared: list[list[Products]], reading: int, width: float, rows: Rows) -> Likeness:
+        """The kernel between any samples and these training samples, its blocks on their scale."""
+        return Likeness(self, reading, width, rows, tuple(self._scale(one, rows) for one in prepared[reading]))
 
     def _scale(self, products: Products, rows: Rows) -> float:
         """Median squared distance (rbf) or mean centred squared length (linear) within the training set."""
