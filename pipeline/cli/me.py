@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from data_schemas.errors import InvalidValueError
+from pipeline.cli import me_units
 from pipeline.cli.terminal import progress, say, show_object, show_table
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def register(app: typer.Typer) -> None:
         "Example: telltale me bench --data flow_maps --models ststnet,kernel-ridge",
     )
     app.add_typer(group, name="me")
+    me_units.register(group)
 
     @group.command(help="The systems and their parts: input, block, architecture, strategy, loss.")
     def models(as_json: bool = typer.Option(False, "--json", help=_JSON)) -> None:

@@ -68,11 +68,24 @@ def coded_units(samples: Samples, units: Sequence[int] = UNITS) -> Coded:
     return np.array([[unit in cell for unit in units] for cell in found], dtype=np.bool_)
 
 
+def with_units(samples: Samples) -> Samples:
+    """The samples whose units a coder wrote down; an empty cell says nothing of what was shown.
+
+    Raises:
+        InvalidValueError: there are none.
+    """
+    cells = samples.attributes.get("au", np.zeros(len(samples), dtype="<U1"))
+    rows = np.flatnonzero(np.char.strip(cells) != "")
+    if not len(rows):
+        raise InvalidValueError("the samples name no action units", expected="a column 'au' in labels.csv or the sheet")
+    return samples.take(rows)
+
+
 def score_units(samples: Samples, units: Sequence[int] = UNITS, *, seed: int = 0, hook: Hook = silent) -> UnitScores:
     """One person left out at a time.
 
     Args:
-        samples: Flow maps with a column `au`.
+        samples: Flow maps with a column `au`; those where it is empty are left out.
         units: FACS numbers; each needs samples with and without it in every training set.
         seed: Of the inner folds.
         hook: Told how many persons are done.
@@ -80,6 +93,7 @@ def score_units(samples: Samples, units: Sequence[int] = UNITS, *, seed: int = 0
     Raises:
         InvalidValueError: no such column, or a unit that everybody or nobody shows.
     """
+    samples = with_units(samples)
     coded = coded_units(samples, units)
     for unit, column in zip(units, coded.T, strict=True):
         if len(set(samples.person[column].tolist())) < 2 or len(set(samples.person[~column].tolist())) < 2:
