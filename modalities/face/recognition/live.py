@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from data_schemas.stream import Video
 from modalities.face.flow_map import FlowMap, maps_of_events
 from modalities.face.models import FaceModels
+from modalities.face.recognition.explanation import map_places, name_shares, region_shares
 from modalities.face.recognition.samples import CLASSES
 from modalities.face.registration import PATCH_IOD_PX
 
@@ -43,19 +44,23 @@ def recognise_events(
     if recogniser == NONE or not moments:
         return [None] * len(moments)
     maps = maps_of_events(video, rows, moments, models)
-    return [None if one is None else describe_map(one, recogniser) for one in maps]
+    if not any(maps):
+        return [None] * len(maps)
+    places = map_places(np.median(rows["place"][rows["found"]], axis=0))
+    return [None if one is None else describe_map(one, places, recogniser) for one in maps]
 
 
-def describe_map(one: FlowMap, recogniser: str = DEFAULT) -> dict[str, Any]:
+def describe_map(one: FlowMap, places: NDArray[np.floating], recogniser: str = DEFAULT) -> dict[str, Any]:
     """What one map shows.
 
     Args:
         one: From pictures with `PATCH_IOD_PX` between the eyes.
+        places: Of the regions, pixels of the map, (regions, 2).
         recogniser: As in `recognise_events`.
 
     Returns:
         `class`: negative, positive, surprise, or unsure where too little moves or no class stands out; `probability`:
-        of each class, 0..1.
+        of each class, 0..1; `because`: share of the regions that moved the likeliest class most.
     """
     from modalities.face.recognition.default.recogniser import DefaultRecogniser
 
@@ -65,4 +70,5 @@ def describe_map(one: FlowMap, recogniser: str = DEFAULT) -> dict[str, Any]:
     return {
         "class": judge.label(maps, iod_px=PATCH_IOD_PX)[0],
         "probability": {name: round(float(chance), 3) for name, chance in zip(CLASSES, chances, strict=True)},
+        "because": name_shares(region_shares(judge.recognise, maps[0], places)),
     }
