@@ -218,10 +218,16 @@ def _draw_faces(sheet: _Sheet, thumbnails: Sequence[Thumbnail]) -> None:
 
 
 def _describe(event: Event, most: int = 4) -> str:
-    """Length and size, then the action units in words, strongest first."""
+    """Length and size, then the class of emotion, then the action units in words, strongest first."""
     length = (event.offset_ns - event.onset_ns) / NS_PER_S
     size = event.details.get("movement_iod_percent")
     lines = [f"{length:.2f} s" + (f", {size:.1f} % of the eye distance" if size is not None else "")]
+    emotion = event.details.get("emotion")
+    if emotion:
+        chances = emotion["probability"]
+        likeliest = max(chances, key=chances.get)
+        doubt = "unsure, perhaps " if emotion["class"] not in chances else ""
+        lines.append(f"{doubt}{likeliest} ({chances[likeliest]:.2f})")
     aus = event.details.get("aus") or {}
     lines += [name_unit(name) for name in list(aus)[:most]]
     if len(aus) > most:
