@@ -76,13 +76,13 @@ def run_bench(
         raise InvalidValueError("the bench needs a spotter, a positive length and at least one job", got=got)
     loaded = [load_spotter(name) for name in spotters]
     files = [] if videos is None else list_videos(videos)
-    plans, refused = _plan_all(files, minutes, seed, simulated)
+    refused: dict[str, str] = {}
     if cache is not None and version is None:
         reducing = {type(one).__module__ for one in reducers_of(loaded).values()}
         version = code_version([*LOOKING, *reducing])
     with nullcontext(cache) if cache is not None else TemporaryDirectory() as folder:
         faces = Path(folder) / f"v{version or 0}" / "faces"
-        kept = _follow_all(plans, faces, jobs, refused, hook)
+        plans, kept = _plan_all(files, minutes, seed, simulated, faces, jobs, refused, hook)
         tasks = [
             CopyTask(plan, tuple(spotters), kept.get(plan.material), cache, version or "")
             for plan in plans
@@ -107,10 +107,19 @@ def _as_unplanted(outcome: Outcome, outcomes: Sequence[Outcome]) -> Outcome:
 
 
 def _plan_all(
-    files: Sequence[Path], minutes: float, seed: int, simulated: bool
-) -> tuple[list[CopyPlan], dict[str, str]]:
-    """Copies of all sources, and the videos that cannot be used."""
-    refused: dict[str, str] = {}
+    files: Sequence[Path],
+    minutes: float,
+    seed: int,
+    simulated: bool,
+    folder: Path,
+    jobs: int,
+    refused: dict[str, str],
+    hook: Hook,
+) -> tuple[list[CopyPlan], dict[str, Path]]:
+    """Copies of all sources, and where the faces are (`_follow_all`).
+
+    Videos that cannot be used go to `refused`, and the others take over their share of the time.
+    """
     usable = []
     for file in files:
         try:
@@ -119,9 +128,14 @@ def _plan_all(
         except TelltaleError as error:
             refused[file.name] = str(error)
     manners = MANNERS if simulated else ()
-    share = minutes / max(1, len(manners) + len(usable))
-    plans = [plan for manner in manners for plan in plan_simulated(manner, share, seed)]
-    return [*plans, *(plan for file in usable for plan in plan_video(file, share, seed))], refused
+    while True:
+        share = minutes / max(1, len(manners) + len(usable))
+        plans = [plan for manner in manners for plan in plan_simulated(manner, share, seed)]
+        plans += [plan for file in usable for plan in plan_video(file, share, seed)]
+        kept = _follow_all(plans, folder, jobs, refused, hook)
+        if len(kept) == len(usable):
+            return plans, kept
+        usable = [file for file in usable if file.name in kept]
 
 
 def _follow_all(
