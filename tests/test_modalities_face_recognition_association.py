@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -56,6 +57,29 @@ def test_the_mapping_that_comes_along() -> None:
     rows = {row["class"]: row for row in agreement(coded(), rules)}
     assert rows["positive"]["right"] == rows["positive"]["told"] == rows["positive"]["n"] > 0
     assert rows["all"]["n"] == sum(rows[name]["n"] for name in CLASSES)
+
+
+def test_agreement_with_coded_emotions_and_with_chance() -> None:
+    samples, rules = coded(), read_mapping()
+    words = np.array([("anger", "happiness", "Surprise")[kind] for kind in samples.y])
+
+    def told(said: np.ndarray) -> list[dict[str, Any]]:
+        known = replace(samples, attributes={"au": samples.attributes["au"], "emotion": said})
+        return agreement(known, rules, "emotion", draws=100)
+
+    rows = {row["emotion"]: row for row in told(words)}
+    smile, total = rows["happiness"], rows["all"]
+    assert smile["share"] == smile["low"] == smile["high"] == 1 and smile["said"]["happiness"] == smile["n"]
+    assert total["told"] == sum(rows[name]["told"] for name in ("anger", "happiness", "surprise"))
+    assert total["low"] <= total["share"] <= total["high"] and total["chance"] < 0.5 < total["share"]
+    stray = told(np.random.default_rng(0).permutation(words))[-1]
+    assert abs(stray["share"] - stray["chance"]) < 0.15, "emotions dealt at random agree as chance does"
+    none = agreement(samples, rules[:0], draws=5)[-1]
+    assert none["told"] == 0 and none["share"] is None and none["n"] == len(samples)
+    with pytest.raises(InvalidValueError, match="mood"):
+        agreement(samples, rules, "mood")
+    with pytest.raises(InvalidValueError, match="'emotion'"):
+        agreement(replace(samples, attributes={"au": samples.attributes["au"]}), rules, "emotion")
 
 
 def test_a_mapping_of_ones_own(tmp_path: Path) -> None:

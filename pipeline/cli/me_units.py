@@ -34,7 +34,8 @@ def register(group: typer.Typer) -> None:
         rules = read_mapping(mapping or EMFACS)
         with progress() as hook:
             samples = read_samples(data, workers=jobs, hook=hook)
-            found = {"association": associate(samples, by), "mapping": agreement(samples, rules)}
+            told = agreement(samples, rules, "emotion" if by == "emotion" else "class")
+            found = {"association": associate(samples, by), "mapping": told}
             if read:
                 found["read"] = unit_rows(score_units(samples, hook=hook))
         if as_json:

@@ -1,7 +1,9 @@
 """Which action units go with which class or emotion, with intervals; and what a mapping table would have said.
 
 Odds ratios with Haldane's half, Fisher's exact test, false discovery rate after Benjamini and Hochberg (1995) over all
-cells, intervals by bootstrap over persons. A cell says what coders wrote together, not what a face feels.
+cells, intervals by bootstrap over persons. Fisher's test takes samples of one person as independent, so that its p is
+too small where few persons give many samples: where it and the interval disagree, believe the interval. A cell says
+what coders wrote together, not what a face feels.
 """
 
 from __future__ import annotations
@@ -21,8 +23,10 @@ from modalities.face.recognition.flow_units import coded_units, with_units
 from modalities.face.recognition.samples import Samples
 
 EMFACS = Path(__file__).with_name("emfacs.csv")
-"""The mapping that comes with the package: prototypes and major variants of FACS and EMFACS (Ekman, Friesen & Hager
-2002, table 10-1; Friesen & Ekman 1983). A copy of it may be edited."""
+"""The mapping that comes with the package; a copy of it may be edited. Column `source` tells two kinds of rows apart:
+prototypes and major variants of FACS (Ekman, Friesen & Hager 2002, table 10-1, taken from second-hand copies of it),
+without grades of intensity and without 25 to 27 where they may be there or not; and "partial", the parts of these that
+a micro-expression is apt to show (for contempt 14, of either side), which are a choice of this project."""
 LEAST_SHOWN = 3
 """Units that fewer samples show are left out."""
 _HALF = 0.5
@@ -125,29 +129,59 @@ def associate(samples: Samples, by: str = "class", *, draws: int = 1000, seed: i
     return rows
 
 
-def agreement(samples: Samples, rules: Sequence[Rule]) -> list[dict[str, Any]]:
-    """What the mapping says of the coded units against the class.
+def agreement(
+    samples: Samples, rules: Sequence[Rule], by: str = "class", *, draws: int = 1000, seed: int = 0
+) -> list[dict[str, Any]]:
+    """What the mapping says of the coded units against what was coded.
+
+    Args:
+        samples: With a column `au`; those where it is empty are left out.
+        rules: The mapping.
+        by: "class", or "emotion" for the words of coders; those that no rule knows ("repression") are never right.
+        draws: Of the bootstrap over persons.
+        seed: Of the bootstrap.
 
     Returns:
-        Rows {class, n, told (a rule fits), right (of those), said: count by class}, one for each class and "all".
+        Rows {class or emotion, n, told (a rule fits), right (of those), share (right of told, 0..1), low, high (95 %),
+        chance (share that would be right if the mapping's answers were dealt at random), said: count by answer}, one
+        for each group and "all"; share, low, high and chance are None where no rule fits.
 
     Raises:
-        InvalidValueError: the samples have no column `au`.
+        InvalidValueError: no column `au`, no such `by`, or no column `emotion`.
     """
+    if by not in ("class", "emotion"):
+        raise InvalidValueError("a mapping speaks of classes and emotions", got=by, expected="class or emotion")
     samples = with_units(samples)
     said = []
     for text in samples.attributes["au"].tolist():
         rule = match_rule([one.unit for one in parse_units(text)[0]], rules)
-        said.append("" if rule is None else rule.group)
+        said.append("" if rule is None else (rule.group if by == "class" else rule.emotion).strip().casefold())
     answers = np.array(said, dtype=np.str_)
-    truth = np.array([samples.classes[one] for one in samples.y.tolist()], dtype=np.str_)
-    rows = []
-    for name in (*samples.classes, "all"):
-        here = np.ones(len(truth), bool) if name == "all" else truth == name
+    truth = np.full(len(samples), "", dtype=object)
+    for name, member in _groups(samples, by).items():
+        truth[member] = name.strip().casefold()
+    names = [one.casefold() for one in samples.classes] if by == "class" else sorted(set(truth.tolist()) - {""})
+    right = (answers == truth) & (answers != "")
+    replies = sorted(set(answers.tolist()) - {""})
+    rng = np.random.default_rng(np.random.SeedSequence([seed, 79]))
+    people = [np.flatnonzero(samples.person == one) for one in dict.fromkeys(samples.person.tolist())]
+    picks = [np.concatenate([people[at] for at in rng.integers(0, len(people), len(people))]) for _ in range(draws)]
+    rows: list[dict[str, Any]] = []
+    for name in (*names, "all"):
+        here = truth != "" if name == "all" else truth == name
         told = here & (answers != "")
-        right = int((answers[told] == truth[told]).sum())
-        counts = {one: int((answers[told] == one).sum()) for one in samples.classes}
-        rows.append({"class": name, "n": int(here.sum()), "told": int(told.sum()), "right": right, "said": counts})
+        row: dict[str, Any] = {by: name, "n": int(here.sum()), "told": int(told.sum()), "right": int(right[here].sum())}
+        row |= dict.fromkeys(("share", "low", "high", "chance"))
+        if told.any():
+            spread = [right[pick][told[pick]].mean() for pick in picks if told[pick].any()]
+            low, high = np.percentile(spread, (2.5, 97.5))
+            known = answers[(truth != "") & (answers != "")]
+            chance = np.mean([(known == one).mean() for one in truth[told]])
+            figures = (right[told].mean(), low, high, chance)
+            row |= {
+                key: round(float(one), 4) for key, one in zip(("share", "low", "high", "chance"), figures, strict=True)
+            }
+        rows.append(row | {"said": {one: int((answers[told] == one).sum()) for one in replies}})
     return rows
 
 

@@ -40,9 +40,7 @@ def region_shares(judge: Judge, one: NDArray[np.floating], places: NDArray[np.fl
     flow = one.astype(np.float64)
     rest = np.median(flow, axis=(0, 1))
     rest[2] = flow[..., 2].min()
-    columns, rows = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
-    away = (columns - places[:, 0, None, None]) ** 2 + (rows - places[:, 1, None, None]) ** 2
-    hidden = np.exp(-away / (2 * REACH**2))[..., None]
+    hidden = _patches(places)[..., None]
     said = judge(np.concatenate([flow[None], flow * (1 - hidden) + rest * hidden]))
     chosen = np.clip(said[:, int(said[0].argmax())], 1e-6, 1 - 1e-6)
     odds = np.log(chosen / (1 - chosen))
@@ -64,3 +62,10 @@ def name_shares(shares: Numbers) -> dict[str, float]:
     """The few greatest shares by name of their region, greatest first."""
     order = np.argsort(-shares)[:TOLD].tolist()
     return {NAMES[at]: round(float(shares[at]), 3) for at in order if shares[at] >= LEAST_SHARE}
+
+
+def _patches(places: NDArray[np.floating]) -> Numbers:
+    """How much each pixel belongs to each region, 0..1, (regions, 28, 28)."""
+    columns, rows = np.meshgrid(np.arange(SIDE), np.arange(SIDE))
+    away = (columns - places[:, 0, None, None]) ** 2 + (rows - places[:, 1, None, None]) ** 2
+    return np.asarray(np.exp(-away / (2 * REACH**2)), np.float64)
