@@ -36,7 +36,7 @@ from pipeline.simulate.spotter_backgrounds import natural_motion
 
 FPS, SIZE, FACE_WIDTH_PX = 30.0, (640, 480), 310
 CLIP_S = 20.0
-CLIPS = (3, 12)
+CLIPS = (2, 12)
 FIRST_FACE = 50_001
 QUALITY = 18
 RAMP = 0.3
@@ -49,7 +49,7 @@ def measure(full: bool) -> Mapping[str, float]:
     """Share of the events that are the same, by change: of those before and after together (2 same / (before + after)).
 
     Args:
-        full: 12 clips of 20 s instead of 3.
+        full: 12 clips of 20 s instead of 2.
     """
     clips = list(range(CLIPS[full]))
     answers = share_out(compare, clips, usable_cores(), lambda done: None)
