@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -22,12 +23,12 @@ CHECKPOINTS = 20
 _BATCH = 512
 
 
-class Network:
+class Network(ABC):
     """What architectures of networks share: they see maps, have one setting, and train by a schedule."""
 
+    @abstractmethod
     def build(self, block: Any, classes: int) -> nn.Module:
         """The untrained network, (batch, 3, 28, 28) to (batch, classes)."""
-        raise NotImplementedError
 
     def prepare(self, system: System, samples: Samples) -> NDArray[np.float32]:
         """Maps, channels first, (n, 3, 28, 28)."""
