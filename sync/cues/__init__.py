@@ -1,0 +1,1 @@
+"""Cues: what two streams share that tells how their clocks relate; each gives a `sync.estimate.Estimate`."""

@@ -1,0 +1,140 @@
+"""What one piece of evidence says about two clocks: the common result of every cue in `sync/cues/`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.errors import InvalidValueError
+from data_schemas.stream import Stream
+from data_schemas.time import Int64Array, to_ns, to_s
+from sync.clock import ClockMap, Segment
+from sync.match import Match
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Curve:
+    """Agreement by lag, for the figure of a report.
+
+    Attributes:
+        lags_s: Lags, seconds, increasing, shape (k,).
+        score: Agreement at each lag, shape (k,).
+        label: What the score is, with its unit ("normalised correlation").
+    """
+
+    lags_s: Floats
+    score: Floats
+    label: str
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """How the clocks of two streams relate: `against = own + offset_s + drift * (own - anchor)`.
+
+    Attributes:
+        method: Name of the cue ("events", "sound", "motion", "ltc", "pairs", "pulse", "lips").
+        own: Name of the stream, or file, whose clock is mapped.
+        against: Name of the stream on whose clock it is mapped.
+        anchor_ns: Time on the own clock at which `offset_s` holds: the middle of what was measured.
+        offset_s: Against-time minus own time at the anchor, seconds.
+        ci95_s: Half width of the 95 % interval of the offset at the anchor, seconds, > 0.
+        drift_ppm: How much faster the other clock counts, parts per million; 0 where it was not measured.
+        drift_ci95_ppm: Half width of its 95 % interval; None where drift was not measured.
+        times_ns: Own times of the single measurements, int64 (k,).
+        residuals_s: What each measurement says more than the line, seconds, (k,).
+        confidence: 0..1, chance that the offset is the right one and not another peak or rival match.
+        warnings: What makes it less than sure, one sentence each.
+        curve: Agreement by lag, where the cue has one.
+    """
+
+    method: str
+    own: str
+    against: str
+    anchor_ns: int
+    offset_s: float
+    ci95_s: float
+    drift_ppm: float = 0.0
+    drift_ci95_ppm: float | None = None
+    times_ns: Int64Array = field(default_factory=lambda: np.zeros(0, np.int64))
+    residuals_s: Floats = field(default_factory=lambda: np.zeros(0))
+    confidence: float = 1.0
+    warnings: tuple[str, ...] = ()
+    curve: Curve | None = None
+
+    def __post_init__(self) -> None:
+        if not (np.isfinite(self.offset_s) and np.isfinite(self.ci95_s) and self.ci95_s > 0):
+            raise InvalidValueError(
+                "an estimate needs a finite offset and interval", got=f"{self.offset_s} +- {self.ci95_s} s"
+            )
+        if not 0 <= self.confidence <= 1:
+            raise InvalidValueError("confidence lies between 0 and 1", got=self.confidence)
+
+    @classmethod
+    def of_match(cls, match: Match, own: str, against: str, own_ns: Int64Array) -> Estimate:
+        """The estimate that matched events give.
+
+        Args:
+            match: Pairs of events.
+            own: Stream on whose clock `own_ns` are.
+            against: The other stream.
+            own_ns: The own events as they were given to `match_events`.
+        """
+        warnings: tuple[str, ...] = ()
+        if match.ambiguous:
+            rival = "" if match.runner_up_s is None else f" ({match.runner_up_s:+.3f} s fits about as well)"
+            warnings = (f"the events repeat so regularly that another offset cannot be ruled out{rival}",)
+        return cls(
+            method="events",
+            own=own,
+            against=against,
+            anchor_ns=match.anchor_ns,
+            offset_s=match.offset_s,
+            ci95_s=match.ci95_s,
+            drift_ppm=match.drift_ppm,
+            drift_ci95_ppm=None,
+            times_ns=np.asarray(own_ns, np.int64)[match.pairs[:, 0]],
+            residuals_s=to_s(match.residuals_ns),
+            confidence=0.5 if match.ambiguous else 1.0,
+            warnings=warnings,
+        )
+
+    @property
+    def clock_map(self) -> ClockMap:
+        """The map from own to against times."""
+        target = self.anchor_ns + to_ns(self.offset_s)
+        return ClockMap((Segment(self.anchor_ns, self.anchor_ns, target, self.drift_ppm * 1e-6),))
+
+    @property
+    def rms_s(self) -> float | None:
+        """Root mean square of the residuals, seconds; None without any."""
+        return float(np.sqrt(np.mean(self.residuals_s**2))) if len(self.residuals_s) else None
+
+    @property
+    def max_s(self) -> float | None:
+        """Largest absolute residual, seconds; None without any."""
+        return float(np.abs(self.residuals_s).max()) if len(self.residuals_s) else None
+
+    def named(self, own: str, against: str) -> Estimate:
+        """The same about streams of these names."""
+        return replace(self, own=own, against=against)
+
+
+class Evidence(Protocol):
+    """A cue: what two streams share. Each module of `sync/cues/` has one, a small frozen object with its settings."""
+
+    @property
+    def method(self) -> str:
+        """Its name, as in `Estimate.method` and in the manifest."""
+
+    def compare(self, own: Stream, against: Stream) -> Estimate:
+        """How the own stream's clock relates to the other's, from what both recorded.
+
+        Raises:
+            ClockError: the streams share nothing of the kind, or are of kinds that cannot show it; the message says
+                which and what to do.
+        """
