@@ -33,12 +33,13 @@ class StreamSync(_Frozen):
 
     stream: str
     clock: str
-    method: Literal["reference", "offset", "markers", "lsl", "assumed"]
+    method: Literal["reference", "offset", "markers", "sound", "motion", "ltc", "flash", "pairs", "lsl", "assumed"]
     offset_s: float = Field(description="session time minus device time at the stream's first sample")
     drift_ppm: float
-    residual_ms: float | None = Field(None, description="RMS of the matched events' residuals; null without events")
+    ci95_ms: float | None = Field(None, description="half width of the offset's 95 % interval; null if not measured")
+    residual_ms: float | None = Field(None, description="RMS of the cue's residuals; null where nothing was measured")
     residual_max_ms: float | None = None
-    matched: int = Field(0, description="events matched")
+    matched: int = Field(0, description="events matched, or stretches measured")
     unmatched: int = Field(0, description="events of this clock without a partner")
     start_s: float
     end_s: float
@@ -48,10 +49,24 @@ class StreamSync(_Frozen):
     why: str = ""
 
 
+class SyncCheck(_Frozen):
+    """What one more piece of evidence says of two streams, once all are on the session clock."""
+
+    own: str = Field(description="stream, or clock as stated")
+    against: str
+    by: str = Field(description="markers, sound, motion, ltc, flash, offset, pairs; pulse and lips are proofs")
+    off_ms: float | None = Field(None, description="by how much the own stream would have to move; null if unknown")
+    ci95_ms: float | None = Field(None, description="half width of its 95 % interval")
+    confidence: float | None = Field(None, ge=0, le=1)
+    verdict: Literal["agrees", "contradicts", "too_weak"]
+    why: str = ""
+
+
 class SyncReport(_Frozen):
     """Clock figures of a session."""
 
     streams: list[StreamSync]
+    checks: list[SyncCheck] = Field(default_factory=list, description="evidence beyond what the clocks are aligned by")
     session_start_s: float
     session_end_s: float
     overlap_start_s: float | None = Field(None, description="start of the stretch that all streams cover, if any")

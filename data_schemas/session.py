@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -19,11 +20,17 @@ STREAM_KINDS: dict[str, str] = {
     "ppg": "photoplethysmogram (BVP)",
     "temperature": "skin temperature",
     "acceleration": "accelerometer axes",
+    "sync_audio": "sound for clocks only, no speech is looked for: a camera's own track, LTC timecode",
     "pulse": "voltage of a trigger, TTL, photosensor or sound-borne pulse; its steps are events",
     "markers": "table or stream of events that devices share",
     "cues": "table of context: questions, stimuli, conditions, baseline",
     "ignore": "listed but not read",
 }
+
+NOBODYS_KINDS = ("markers", "pulse", "sync_audio", "cues", "ignore")
+"""Kinds that may record nobody in particular."""
+CUE_NAMES = ("markers", "sound", "motion", "ltc", "flash")
+"""What two streams may share that relates their clocks."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
@@ -54,26 +61,40 @@ class Clock(_Strict):
     """How one device's clock relates to the session clock: session = (1 + drift) * device + offset."""
 
     reference: bool = Field(False, description="this clock is the session clock")
-    align: Literal["offset", "markers", "lsl", "assumed"] = Field(
+    align: Literal["offset", "markers", "sound", "motion", "ltc", "flash", "pairs", "lsl", "assumed"] = Field(
         "assumed",
-        description="offset: as stated here; markers: by events that both clocks saw; lsl: by the XDF's clock offsets; "
-        "assumed: nobody has said, so device zero is taken as session zero and the report warns",
+        description="offset: as stated here; markers, sound, motion, ltc, flash: by what two streams, own and against, "
+        "both recorded (events, sound, movement, timecode, an LED); pairs: by pairs of clock readings; lsl: by the "
+        "XDF's clock offsets; assumed: nobody has said, so device zero is taken as session zero and the report warns",
     )
     offset_s: float = Field(0.0, description="session time of the device's time zero, seconds")
     drift_ppm: float = Field(0.0, ge=-10_000, le=10_000, description="how much slow the device runs, parts per million")
-    own: Name | None = Field(None, description="align = markers: the stream on this clock that saw the events")
-    against: Name | None = Field(None, description="align = markers: the stream on another clock that saw them too")
+    own: Name | None = Field(None, description="align by a cue: the stream on this clock that recorded it")
+    against: Name | None = Field(None, description="align by a cue: the stream on another clock that recorded it too")
+    pairs: list[tuple[float, float]] = Field(
+        default_factory=list, description="align = pairs: readings [of this clock, of the session clock], seconds"
+    )
     tolerance_ms: float | None = Field(None, gt=0)
 
     @model_validator(mode="after")
-    def _markers_need_two_streams(self) -> Self:
-        if self.align == "markers" and not (self.own and self.against):
+    def _cues_need_two_streams(self) -> Self:
+        if self.align in CUE_NAMES and not (self.own and self.against):
             raise ValueError(
-                'align = "markers" needs own = "<stream of this clock>" and against = "<stream of another>"'
+                f'align = "{self.align}" needs own = "<stream of this clock>" and against = "<stream of another>"'
             )
-        if self.reference and self.align == "markers":
+        if self.align == "pairs" and not self.pairs:
+            raise ValueError('align = "pairs" needs pairs = [[reading of this clock, of the session clock], ...]')
+        if self.reference and self.align in (*CUE_NAMES, "pairs"):
             raise ValueError("the reference clock cannot be aligned to another one")
         return self
+
+
+class EvidenceEntry(_Strict):
+    """Two streams that recorded the same: further evidence, or a check of what the clocks are aligned by."""
+
+    own: Name
+    against: Name
+    by: Literal["markers", "sound", "motion", "ltc", "flash"]
 
 
 class Region(_Strict):
@@ -100,8 +121,8 @@ class StreamEntry(_Strict):
 
     name: Name
     kind: Literal[
-        "face_rgb", "face_nir", "face_depth", "body_video", "audio", "ecg", "eda", "respiration", "ppg", "temperature",
-        "acceleration", "pulse", "markers", "cues", "ignore",
+        "face_rgb", "face_nir", "face_depth", "body_video", "audio", "sync_audio", "ecg", "eda", "respiration",
+        "ppg", "temperature", "acceleration", "pulse", "markers", "cues", "ignore",
     ]  # fmt: skip
     file: str | None = Field(None, description="path below the session folder; a folder for image sequences and E4")
     files: list[str] | None = Field(None, description="chapters of one recording, in order")
@@ -122,6 +143,12 @@ class StreamEntry(_Strict):
         default_factory=list, description="answers: who was where, when somebody came back and could not be told"
     )
     clock: Name = "session"
+    tolerance_ms: float | None = Field(
+        None, gt=0, description="stop with an error where pulse or lips show that this stream is off by more than this"
+    )
+    same_body: bool = Field(
+        True, description="false: not the same body as the person's other streams, so pulse and lips prove nothing"
+    )
 
     @model_validator(mode="after")
     def _people_of_a_face_video(self) -> Self:
@@ -184,6 +211,9 @@ class Manifest(_Strict):
     people: list[Person] = Field(min_length=1)
     clocks: dict[Name, Clock] = Field(default_factory=dict)
     streams: list[StreamEntry] = Field(min_length=1)
+    evidence: list[EvidenceEntry] = Field(
+        default_factory=list, description="further evidence on how clocks relate, beside what each clock is aligned by"
+    )
     cues: list[Cue] = Field(default_factory=list)
     labels: dict[str, Any] = Field(default_factory=dict)
 
@@ -209,17 +239,25 @@ class Manifest(_Strict):
             raise ValueError("more than one clock is marked reference = true")
         by_name = {stream.name: stream for stream in self.streams}
         for name, clock in self.clocks.items():
-            for end, wanted in (("own", clock.own), ("against", clock.against)):
-                if wanted is not None and wanted not in by_name:
-                    raise ValueError(f"clock '{name}': {end} = '{wanted}' is no stream; there are {', '.join(streams)}")
+            self._check_ends(f"clock '{name}'", clock.own, clock.against, by_name)
             if clock.own is not None and by_name[clock.own].clock != name:
                 raise ValueError(f"clock '{name}': own = '{clock.own}' is on clock '{by_name[clock.own].clock}'")
             if clock.against is not None and by_name[clock.against].clock == name:
                 raise ValueError(f"clock '{name}': against = '{clock.against}' is on the same clock")
+        for number, entry in enumerate(self.evidence, 1):
+            self._check_ends(f"evidence {number}", entry.own, entry.against, by_name)
+            if by_name[entry.own].clock == by_name[entry.against].clock:
+                raise ValueError(f"evidence {number}: '{entry.own}' and '{entry.against}' are on the same clock")
         return self
+
+    @staticmethod
+    def _check_ends(what: str, own: str | None, against: str | None, streams: Mapping[str, StreamEntry]) -> None:
+        for end, wanted in (("own", own), ("against", against)):
+            if wanted is not None and wanted not in streams:
+                raise ValueError(f"{what}: {end} = '{wanted}' is no stream; there are {', '.join(streams)}")
 
     def person_of(self, stream: StreamEntry) -> str | None:
         """Whom a stream records: as stated, or the session's only person; None when it is shared or shows several."""
-        if stream.person is not None or stream.people or stream.kind in ("markers", "pulse", "cues", "ignore"):
+        if stream.person is not None or stream.people or stream.kind in NOBODYS_KINDS:
             return stream.person
         return self.people[0].id if len(self.people) == 1 else None

@@ -14,7 +14,7 @@ from data_schemas.errors import ConsentError
 from data_schemas.hook import Hook, silent
 from data_schemas.recording import Recording, Session
 from data_schemas.result import SyncReport
-from data_schemas.session import Manifest
+from data_schemas.session import NOBODYS_KINDS, Manifest
 from data_schemas.stream import Marks
 from data_schemas.time import NS_PER_S, to_s
 from pipeline import steps
@@ -118,7 +118,7 @@ def _whose(manifest: Manifest) -> Iterator[Finding]:
             yield Finding("warning", person.id, "no stream records this person: add person or people to their streams")
     for entry in manifest.streams:
         ownerless = manifest.person_of(entry) is None and not entry.people
-        if ownerless and entry.kind not in ("cues", "markers", "pulse", "ignore"):
+        if ownerless and entry.kind not in NOBODYS_KINDS:
             several = ", or people = [...] if it shows several of them" if entry.kind.startswith("face") else ""
             text = f'nobody is named whom it records, so that it will not be used: add person = "..."{several}'
             yield Finding("error", entry.name, text)

@@ -16,7 +16,7 @@ from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet
 from data_schemas.recording import Recording, Session
 from data_schemas.result import Problem
-from data_schemas.session import Manifest, StreamEntry
+from data_schemas.session import NOBODYS_KINDS, Manifest, StreamEntry
 from data_schemas.stream import Mark, Marks, Seat, Signal, Stream, StreamInfo
 from data_schemas.time import NS_PER_S, to_s
 from modalities.base import EncoderOfSeveral, Task
@@ -241,7 +241,7 @@ def _nobodys(session: Session) -> list[Problem]:
         for name, stream in session.streams.items()
         if stream.info.person is None
         and not stream.info.people
-        and stream.info.kind not in ("cues", "markers", "pulse")
+        and stream.info.kind not in NOBODYS_KINDS
     ]
 
 
@@ -297,7 +297,7 @@ def _context_streams(session: Session) -> dict[str, Stream]:
 
     for_clocks = {
         end for clock in session.manifest.clocks.values() for end in (clock.own, clock.against) if end is not None
-    }
+    } | {end for entry in session.manifest.evidence for end in (entry.own, entry.against)}
     shared: dict[str, Stream] = {}
     if session.manifest.cues:
         stated = cues_as_stream(session.manifest)

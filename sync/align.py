@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from data_schemas.errors import ClockError, NothingUsableError, TelltaleError
-from data_schemas.intervals import Interval
+import numpy as np
+
+from data_schemas.errors import NothingUsableError, TelltaleError
 from data_schemas.recording import SESSION_CLOCK, Recording, Session
 from data_schemas.result import Problem, SyncReport
-from data_schemas.session import Clock
-from data_schemas.stream import Marks, Signal, Stream
-from data_schemas.time import NS_PER_S, Int64Array, to_s
-from sync.clock import ClockMap, Segment
-from sync.match import Match, match_events
-from sync.report import NO_DATA, NO_EVENTS, Alignment, doubts_about, extent_of, report_on
+from data_schemas.session import EvidenceEntry
+from data_schemas.stream import Stream
+from sync.checks import checks_of, problems_of_checks
+from sync.clock import ClockMap
+from sync.estimate import Estimate
+from sync.evidence import compare
+from sync.report import NO_DATA, NO_EVENTS, Alignment, extent_of, report_on
+from sync.resolve import Resolver
+from sync.solve import Link, Solution, solve
 
-_FAR_NS = 3600 * NS_PER_S
-"""A clock that nobody has related and that lies further than this from the others surely has another zero."""
+STATED_CI95_S, STATED_CI95_PPM = 2e-3, 2.0
+"""How far a stated offset and drift are believed where other evidence speaks of the same clock."""
 
 
 def align(recording: Recording) -> tuple[dict[str, ClockMap], SyncReport, list[Problem]]:
@@ -25,24 +29,33 @@ def align(recording: Recording) -> tuple[dict[str, ClockMap], SyncReport, list[P
 
     - The reference clock, and clock "session", are the session clock: identity.
     - "offset": session = (1 + drift) * device + offset, as stated.
-    - "markers": events that two streams saw are matched (`sync.match.match_events`); chains of clocks are followed to
-      the reference. Where that fails - a stream missing, no common event, clocks that wait for each other - the clock
-      falls back to its stated offset, with an error.
+    - "markers", "sound", "motion", "ltc", "flash": what two streams share is compared (`sync/cues/`); chains of clocks
+      are followed to the reference. Where that fails - a stream missing, nothing in common, clocks that wait for each
+      other - the clock falls back to its stated offset, with an error.
+    - "pairs": readings of this clock and of the session clock, fitted robustly.
     - "lsl": readers of XDF give LSL seconds with the clock offsets applied, so all LSL clocks share one time. If the
       reference is an LSL clock that time is session time; else the `offset_s` stated for an LSL clock relates it, and
       without one the earliest sample on LSL clocks becomes session time 0, with a warning if other clocks are there.
     - "assumed": device zero is taken as session zero, or the first sample as the session's first where the device's
-      times lie more than an hour from all the rest; with a warning.
+      times lie more than an hour from all the rest; with a warning. Evidence of the manifest that names a stream of
+      such a clock aligns it instead.
+
+    Evidence beyond what the clocks are aligned by is weighed against it (`sync.solve.solve`): it makes the maps better
+    where it agrees, and where it does not, the report names the pair and by how much.
 
     Returns:
         One map per clock that streams are on, by name; the report; what went wrong.
     """
-    resolver = _Resolver(recording)
+    resolver = Resolver(recording)
     alignments = resolver.resolve()
+    extra, failed = _further(recording, resolver)
+    solution = _weigh(recording, alignments, resolver.links, extra)
+    alignments = {name: replace(one, map=solution.maps[name]) for name, one in alignments.items()}
     maps = {name: one.map for name, one in alignments.items()}
     mapped = _mapped(recording, maps)
-    report = report_on(recording.streams, mapped, alignments, extent_of(mapped.values()))
-    return maps, report, _problems(recording, alignments, report)
+    checks = checks_of(solution, extra, failed)
+    report = report_on(recording.streams, mapped, alignments, extent_of(mapped.values()), checks)
+    return maps, report, [*_problems(recording, alignments, report), *problems_of_checks(checks)]
 
 
 def synchronize(recording: Recording) -> Session:
@@ -61,205 +74,57 @@ def synchronize(recording: Recording) -> Session:
     return Session(recording.manifest, recording.root, mapped, extent, report, (*recording.problems, *problems))
 
 
+def _further(recording: Recording, resolver: Resolver) -> tuple[list[Link], list[tuple[EvidenceEntry, str]]]:
+    """Evidence that no clock needed, as links, and entries that gave none, with the reason."""
+    clocks = {stream.name: stream.clock for stream in recording.manifest.streams}
+    links: list[Link] = []
+    failed: list[tuple[EvidenceEntry, str]] = []
+    for entry in resolver.spare:
+        try:
+            found = compare(recording.streams, entry.own, entry.against, entry.by)
+        except TelltaleError as error:
+            failed.append((entry, str(error)))
+            continue
+        links.append(Link(clocks[entry.own], clocks[entry.against], found))
+    return links, failed
+
+
+def _weigh(
+    recording: Recording, alignments: Mapping[str, Alignment], used: Sequence[Link], extra: Sequence[Link]
+) -> Solution:
+    """All evidence together; without any beyond what the clocks are aligned by nothing moves."""
+    maps = {name: one.map for name, one in alignments.items()}
+    if not extra:
+        return Solution(maps, ())
+    clocks = recording.manifest.clocks
+    fixed = [name for name in maps if name not in clocks or clocks[name].reference]
+    extent = extent_of(_mapped(recording, maps).values())
+    middle = 0 if extent is None else (extent.start_ns + extent.end_ns) // 2
+    stated = [
+        Link(name, SESSION_CLOCK, _as_stated(name, maps[name], middle))
+        for name, one in alignments.items()
+        if one.method == "offset" and name not in fixed
+    ]
+    return solve(maps, [*used, *stated, *extra], fixed, middle)
+
+
+def _as_stated(name: str, stated: ClockMap, middle_ns: int) -> Estimate:
+    """What the manifest says of a clock, as evidence."""
+    anchor = int(stated.inverse(np.array([middle_ns], np.int64))[0])
+    return Estimate(
+        method="offset",
+        own=f"clock '{name}'",
+        against=SESSION_CLOCK,
+        anchor_ns=anchor,
+        offset_s=stated.offset_s_at(anchor),
+        ci95_s=STATED_CI95_S,
+        drift_ppm=stated.drift_ppm_at(anchor),
+        drift_ci95_ppm=STATED_CI95_PPM,
+    )
+
+
 def _mapped(recording: Recording, maps: Mapping[str, ClockMap]) -> dict[str, Stream]:
     return {name: stream.on(maps[stream.info.clock], SESSION_CLOCK) for name, stream in recording.streams.items()}
-
-
-def events_of(stream: Stream) -> tuple[Int64Array, list[str] | None]:
-    """Times, ns on the stream's clock, at which something happened, and labels where the stream has them.
-
-    Raises:
-        ClockError: the stream holds no events, or is of a kind that can hold none.
-    """
-    import numpy as np
-
-    from sync.pulses import find_pulses
-
-    if isinstance(stream, Marks):
-        times, labels = stream.onsets_ns, [row.label for row in stream.rows]
-    elif isinstance(stream, Signal):
-        times = np.array([pulse.onset_ns for pulse in find_pulses(stream)], dtype=np.int64)
-        labels = None
-    else:
-        raise ClockError(
-            "only event tables and pulse signals can align clocks",
-            stream=stream.info.name,
-            got=stream.info.kind,
-            mend='Name a stream of kind "markers", "cues" or "pulse" as own and against.',
-        )
-    if not len(times):
-        raise ClockError(
-            "no event to align by was found",
-            stream=stream.info.name,
-            mend="Look at the signal or table; if it recorded nothing, give the clock's offset_s instead.",
-        )
-    return times, labels
-
-
-class _Resolver:
-    """Resolves the clocks of one recording, each once, following chains of markers."""
-
-    def __init__(self, recording: Recording) -> None:
-        self.recording = recording
-        self.clocks: dict[str, Clock] = dict(recording.manifest.clocks)
-        self.found: dict[str, Alignment] = {}
-        self.open: list[str] = []
-
-    def resolve(self) -> dict[str, Alignment]:
-        """Alignments of all clocks, by name; those that nobody has related come last."""
-        names = [SESSION_CLOCK, *self.clocks]
-        late = [name for name in names if self._is_unrelated(name)]
-        for name in names:
-            if name not in late:
-                self._alignment(name)
-        for name in late:
-            self._alignment(name)
-        return {name: self.found[name] for name in names}
-
-    def _is_unrelated(self, name: str) -> bool:
-        clock = self.clocks.get(name)
-        return clock is not None and not clock.reference and clock.align == "assumed"
-
-    def _alignment(self, name: str) -> Alignment:
-        if name not in self.found:
-            self.open.append(name)
-            found = self._align(name)
-            self.open.pop()
-            self.found.setdefault(name, found)
-        return self.found[name]
-
-    def _align(self, name: str) -> Alignment:
-        clock = self.clocks.get(name)
-        if clock is None:
-            return Alignment(ClockMap.affine(), "reference")
-        if clock.reference:
-            stated = clock.offset_s != 0 or clock.drift_ppm != 0
-            doubts = ("its offset_s and drift_ppm are ignored, because it is the reference",) if stated else ()
-            return Alignment(ClockMap.affine(), "reference", doubts=doubts)
-        if clock.align == "offset":
-            return Alignment(ClockMap.affine(clock.offset_s, clock.drift_ppm), "offset")
-        if clock.align == "lsl":
-            return self._by_lsl(clock)
-        if clock.align == "markers":
-            return self._by_markers(name, clock)
-        return self._assumed(name, clock)
-
-    def _by_lsl(self, clock: Clock) -> Alignment:
-        reference = next((one for one in self.clocks.values() if one.reference), None)
-        if reference is not None and reference.align == "lsl":
-            return Alignment(ClockMap.affine(), "lsl")
-        if _states_offset(clock):
-            return Alignment(ClockMap.affine(clock.offset_s, clock.drift_ppm), "lsl")
-        family = {name: one for name, one in self.clocks.items() if one.align == "lsl"}
-        stated = next((one for one in family.values() if _states_offset(one)), None)
-        if stated is not None:
-            return Alignment(ClockMap.affine(stated.offset_s, stated.drift_ppm), "lsl")
-        start = self._first_sample(set(family))
-        doubts: tuple[str, ...] = ()
-        if any(stream.info.clock not in family for stream in self.recording.streams.values()):
-            doubts = (
-                "LSL time is not related to the other clocks, its first sample was taken as session time 0: make it "
-                "the reference, or give its offset_s",
-            )
-        return Alignment(ClockMap((Segment(start or 0, start or 0, 0),)), "lsl", doubts=doubts)
-
-    def _by_markers(self, name: str, clock: Clock) -> Alignment:
-        own, against = str(clock.own), str(clock.against)
-        try:
-            target = self._target_of(name, against)
-            match = self._match(own, against)
-        except TelltaleError as error:
-            fallback = self._fallback(name, clock)
-            return replace(fallback, failure=f"clock '{name}' could not be aligned by events: {error}")
-        doubts = doubts_about(match)
-        beyond = self._alignment(target)
-        if beyond.failure or beyond.doubts or beyond.method == "assumed":
-            doubts = (*doubts, f"it hangs on clock '{target}', which is not sure itself")
-        return Alignment(
-            match.clock_map.then(beyond.map), "markers", match, doubts=doubts, tolerance_ms=clock.tolerance_ms
-        )
-
-    def _target_of(self, name: str, against: str) -> str:
-        """The clock of the stream `against`, aligned already or now.
-
-        Raises:
-            ClockError: that clock waits, directly or not, for this one.
-        """
-        streams = {entry.name: entry for entry in self.recording.manifest.streams}
-        target = streams[against].clock
-        if target in self.open:
-            ring = " -> ".join([*self.open[self.open.index(target) :], target])
-            raise ClockError(
-                f"clocks wait for each other: {ring}",
-                stream=against,
-                mend="Mark one of them reference = true, or give one an offset_s.",
-            )
-        self._alignment(target)
-        return target
-
-    def _match(self, own: str, against: str) -> Match:
-        for name in (own, against):
-            if name not in self.recording.streams:
-                raise ClockError(
-                    "the stream could not be read",
-                    stream=name,
-                    mend="Mend the stream, or align the clock in another way.",
-                )
-        own_ns, own_labels = events_of(self.recording.streams[own])
-        other_ns, other_labels = events_of(self.recording.streams[against])
-        try:
-            plain = match_events(own_ns, other_ns)
-        except ClockError as error:
-            raise ClockError(error.what, stream=own, got=error.got, expected=error.expected, mend=error.mend) from error
-        if own_labels is None or other_labels is None or len(set(own_labels) & set(other_labels)) < 2:
-            return plain
-        try:
-            by_label = match_events(own_ns, other_ns, own_labels=own_labels, other_labels=other_labels)
-        except ClockError:
-            return plain
-        return by_label if len(by_label.pairs) >= 0.9 * len(plain.pairs) else plain
-
-    def _fallback(self, name: str, clock: Clock) -> Alignment:
-        if _states_offset(clock):
-            return Alignment(ClockMap.affine(clock.offset_s, clock.drift_ppm), "offset")
-        return self._assumed(name, clock)
-
-    def _assumed(self, name: str, clock: Clock) -> Alignment:
-        """Device zero is session zero, unless the device's times then lie far from all the others."""
-        if _states_offset(clock):
-            return Alignment(
-                ClockMap.affine(clock.offset_s, clock.drift_ppm),
-                "assumed",
-                doubts=('nobody vouches for its offset_s: set align = "offset" if it is right',),
-            )
-        own = extent_of(stream for stream in self.recording.streams.values() if stream.info.clock == name)
-        known = {key: one.map for key, one in self.found.items()}
-        rest = extent_of(
-            stream.on(known[stream.info.clock], SESSION_CLOCK)
-            for stream in self.recording.streams.values()
-            if stream.info.clock in known
-        )
-        others = rest or Interval(0, 1)
-        if own is not None and max(own.start_ns - others.end_ns, others.start_ns - own.end_ns) > _FAR_NS:
-            first_s = to_s(others.start_ns)
-            doubt = f"unknown relation to the session clock: its first sample was taken as {first_s:.3f} s"
-            return Alignment(
-                ClockMap((Segment(own.start_ns, own.start_ns, others.start_ns),)), "assumed", doubts=(doubt,)
-            )
-        doubt = "unknown relation to the session clock: device zero was taken as session zero"
-        return Alignment(ClockMap.affine(), "assumed", doubts=(doubt,))
-
-    def _first_sample(self, clocks: set[str]) -> int | None:
-        starts = [
-            span.start_ns
-            for stream in self.recording.streams.values()
-            if stream.info.clock in clocks and (span := stream.support.extent) is not None
-        ]
-        return min(starts, default=None)
-
-
-def _states_offset(clock: Clock) -> bool:
-    return bool({"offset_s", "drift_ppm"} & clock.model_fields_set)
 
 
 def _problems(recording: Recording, alignments: Mapping[str, Alignment], report: SyncReport) -> list[Problem]:

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.stream import Stream
-from data_schemas.time import Int64Array, to_ns, to_s
+from data_schemas.time import Int64Array, to_ns
 from sync.clock import ClockMap, Segment
-from sync.match import Match
 
 Floats = NDArray[np.float64]
 
@@ -37,7 +36,7 @@ class Estimate:
     """How the clocks of two streams relate: `against = own + offset_s + drift * (own - anchor)`.
 
     Attributes:
-        method: Name of the cue ("events", "sound", "motion", "ltc", "pairs", "pulse", "lips").
+        method: Name of the cue ("markers", "sound", "motion", "ltc", "flash", "pairs", "pulse", "lips").
         own: Name of the stream, or file, whose clock is mapped.
         against: Name of the stream on whose clock it is mapped.
         anchor_ns: Time on the own clock at which `offset_s` holds: the middle of what was measured.
@@ -50,6 +49,7 @@ class Estimate:
         confidence: 0..1, chance that the offset is the right one and not another peak or rival match.
         warnings: What makes it less than sure, one sentence each.
         curve: Agreement by lag, where the cue has one.
+        unmatched: Events of the own stream without a partner, where the cue matches events.
     """
 
     method: str
@@ -65,6 +65,7 @@ class Estimate:
     confidence: float = 1.0
     warnings: tuple[str, ...] = ()
     curve: Curve | None = None
+    unmatched: int = 0
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.offset_s) and np.isfinite(self.ci95_s) and self.ci95_s > 0):
@@ -73,35 +74,6 @@ class Estimate:
             )
         if not 0 <= self.confidence <= 1:
             raise InvalidValueError("confidence lies between 0 and 1", got=self.confidence)
-
-    @classmethod
-    def of_match(cls, match: Match, own: str, against: str, own_ns: Int64Array) -> Estimate:
-        """The estimate that matched events give.
-
-        Args:
-            match: Pairs of events.
-            own: Stream on whose clock `own_ns` are.
-            against: The other stream.
-            own_ns: The own events as they were given to `match_events`.
-        """
-        warnings: tuple[str, ...] = ()
-        if match.ambiguous:
-            rival = "" if match.runner_up_s is None else f" ({match.runner_up_s:+.3f} s fits about as well)"
-            warnings = (f"the events repeat so regularly that another offset cannot be ruled out{rival}",)
-        return cls(
-            method="events",
-            own=own,
-            against=against,
-            anchor_ns=match.anchor_ns,
-            offset_s=match.offset_s,
-            ci95_s=match.ci95_s,
-            drift_ppm=match.drift_ppm,
-            drift_ci95_ppm=None,
-            times_ns=np.asarray(own_ns, np.int64)[match.pairs[:, 0]],
-            residuals_s=to_s(match.residuals_ns),
-            confidence=0.5 if match.ambiguous else 1.0,
-            warnings=warnings,
-        )
 
     @property
     def clock_map(self) -> ClockMap:
@@ -118,6 +90,21 @@ class Estimate:
     def max_s(self) -> float | None:
         """Largest absolute residual, seconds; None without any."""
         return float(np.abs(self.residuals_s).max()) if len(self.residuals_s) else None
+
+    def reversed(self) -> Estimate:
+        """The same seen from the other clock."""
+        turned = self.clock_map
+        rate = 1 + self.drift_ppm * 1e-6
+        return replace(
+            self,
+            own=self.against,
+            against=self.own,
+            anchor_ns=int(turned(np.array([self.anchor_ns], np.int64))[0]),
+            offset_s=-self.offset_s,
+            drift_ppm=(1 / rate - 1) * 1e6,
+            times_ns=turned(self.times_ns),
+            residuals_s=-self.residuals_s,
+        )
 
     def named(self, own: str, against: str) -> Estimate:
         """The same about streams of these names."""

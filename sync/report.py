@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
 from data_schemas.intervals import Interval, IntervalSet
-from data_schemas.result import StreamSync, SyncReport
+from data_schemas.result import StreamSync, SyncCheck, SyncReport
 from data_schemas.stream import Marks, Stream
 from data_schemas.time import to_s
 from sync.clock import ClockMap
-from sync.match import Match
+from sync.estimate import Estimate
 
-Method = Literal["reference", "offset", "markers", "lsl", "assumed"]
+Method = Literal["reference", "offset", "markers", "sound", "motion", "ltc", "flash", "pairs", "lsl", "assumed"]
 Verdict = Literal["pass", "warn", "fail"]
 
-FEW_PAIRS = 5
-LARGE_RESIDUAL_MS = 20.0
+SURE = 0.8
 LOW_COVERAGE = 0.5
-LOW_SHARE = 0.5
 NO_DATA, NO_EVENTS = "no data", "no events"
 
 
@@ -31,7 +29,7 @@ class Alignment:
     Attributes:
         map: From its times to session times.
         method: How that was found.
-        match: The matched events, where there are any.
+        estimate: What the cue said, where there is one.
         failure: What went wrong, with the mend; "" if nothing did.
         doubts: What makes it less than sure.
         tolerance_ms: Largest RMS residual that the manifest allows.
@@ -39,30 +37,23 @@ class Alignment:
 
     map: ClockMap
     method: Method
-    match: Match | None = None
+    estimate: Estimate | None = None
     failure: str = ""
     doubts: tuple[str, ...] = ()
     tolerance_ms: float | None = None
 
     @property
     def residual_ms(self) -> float | None:
-        """RMS of the residuals of the matched events, milliseconds."""
-        return None if self.match is None else self.match.rms_s * 1e3
+        """RMS of the residuals of what the cue measured, milliseconds."""
+        rms_s = None if self.estimate is None else self.estimate.rms_s
+        return None if rms_s is None else rms_s * 1e3
 
 
-def doubts_about(match: Match) -> tuple[str, ...]:
-    """What makes a match less than sure, in words."""
-    found = []
-    k = len(match.pairs)
-    if k < FEW_PAIRS:
-        found.append(f"only {k} matched event{'s' if k > 1 else ''}")
-    if match.ambiguous and match.runner_up_s is not None:
-        found.append(f"ambiguous: an offset of {match.runner_up_s:.3f} s fits as well as {match.offset_s:.3f} s")
-    if k < LOW_SHARE * (k + min(match.unmatched_own, match.unmatched_other)):
-        found.append(f"only {k} events matched, {match.unmatched_own} and {match.unmatched_other} did not")
-    if match.rms_s * 1e3 > LARGE_RESIDUAL_MS:
-        found.append(f"residual {match.rms_s * 1e3:.1f} ms")
-    return tuple(found)
+def doubts_of(estimate: Estimate) -> tuple[str, ...]:
+    """What makes an estimate less than sure, in words."""
+    if estimate.confidence < SURE and not estimate.warnings:
+        return (f"confidence {estimate.confidence:.2f} only",)
+    return estimate.warnings
 
 
 def extent_of(streams: Iterable[Stream]) -> Interval | None:
@@ -80,6 +71,7 @@ def report_on(
     mapped: Mapping[str, Stream],
     alignments: Mapping[str, Alignment],
     extent: Interval | None,
+    checks: Sequence[SyncCheck] = (),
 ) -> SyncReport:
     """The report on all streams.
 
@@ -88,8 +80,9 @@ def report_on(
         mapped: The same on the session clock.
         alignments: One per clock.
         extent: First to last moment of the session.
+        checks: How further evidence stands to the result.
     """
-    rows = [_row(native[name], mapped[name], alignments[native[name].info.clock], extent) for name in native]
+    rows = [_row(native[name], mapped[name], alignments[native[name].info.clock], extent, checks) for name in native]
     spans = [
         span
         for stream in mapped.values()
@@ -104,19 +97,23 @@ def report_on(
         session_end_s=to_s(extent.end_ns) if extent else 0.0,
         overlap_start_s=to_s(start) if shared else None,
         overlap_end_s=to_s(end) if shared else None,
+        checks=list(checks),
     )
 
 
-def _row(native: Stream, mapped: Stream, alignment: Alignment, extent: Interval | None) -> StreamSync:
+def _row(
+    native: Stream, mapped: Stream, alignment: Alignment, extent: Interval | None, checks: Sequence[SyncCheck]
+) -> StreamSync:
     support = mapped.support
     span = support.extent
     coverage = 0.0
     if extent is not None and span is not None:
         coverage = min(1.0, (support & IntervalSet([extent])).total_ns / extent.duration_ns)
-    verdict, why = _judge(alignment, coverage, empty=span is None, table=isinstance(native, Marks))
+    against = [one.why for one in checks if one.verdict == "contradicts" and native.info.name in (one.own, one.against)]
+    verdict, why = _judge(alignment, coverage, against, empty=span is None, table=isinstance(native, Marks))
     first = native.axis.start_ns if native.axis.n else 0
-    match = alignment.match
-    residual_max = None if match is None else float(abs(to_s(match.residuals_ns)).max() * 1e3)
+    found = alignment.estimate
+    residual_max = None if found is None or found.max_s is None else found.max_s * 1e3
     return StreamSync(
         stream=native.info.name,
         clock=native.info.clock,
@@ -125,8 +122,9 @@ def _row(native: Stream, mapped: Stream, alignment: Alignment, extent: Interval 
         drift_ppm=alignment.map.drift_ppm_at(first),
         residual_ms=alignment.residual_ms,
         residual_max_ms=residual_max,
-        matched=0 if match is None else len(match.pairs),
-        unmatched=0 if match is None else match.unmatched_own,
+        ci95_ms=None if found is None else found.ci95_s * 1e3,
+        matched=0 if found is None else len(found.times_ns),
+        unmatched=0 if found is None else found.unmatched,
         start_s=to_s(span.start_ns) if span else 0.0,
         end_s=to_s(span.end_ns) if span else 0.0,
         coverage=coverage,
@@ -136,7 +134,9 @@ def _row(native: Stream, mapped: Stream, alignment: Alignment, extent: Interval 
     )
 
 
-def _judge(alignment: Alignment, coverage: float, *, empty: bool, table: bool) -> tuple[Verdict, str]:
+def _judge(
+    alignment: Alignment, coverage: float, against: Sequence[str], *, empty: bool, table: bool
+) -> tuple[Verdict, str]:
     if empty:
         return ("pass", NO_EVENTS) if table else ("fail", NO_DATA)
     if alignment.failure:
@@ -144,7 +144,7 @@ def _judge(alignment: Alignment, coverage: float, *, empty: bool, table: bool) -
     residual, limit = alignment.residual_ms, alignment.tolerance_ms
     if residual is not None and limit is not None and residual > limit:
         return "fail", f"residual {residual:.1f} ms exceeds the tolerance of {limit:g} ms"
-    doubts = list(alignment.doubts)
+    doubts = [*alignment.doubts, *against]
     if coverage < LOW_COVERAGE and not table:
         doubts.append(f"covers {coverage:.0%} of the session")
     if doubts:
@@ -153,6 +153,11 @@ def _judge(alignment: Alignment, coverage: float, *, empty: bool, table: bool) -
         "reference": "on the session clock",
         "offset": "as stated in the manifest",
         "markers": "by shared events",
+        "sound": "by shared sound",
+        "motion": "by shared motion",
+        "ltc": "by timecode",
+        "flash": "by light flashes",
+        "pairs": "by pairs of clock readings",
         "lsl": "by the LSL clock offsets",
         "assumed": "",
     }[alignment.method]

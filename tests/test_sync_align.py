@@ -43,12 +43,16 @@ def ttl(name: str, clock: str, times_s: np.ndarray, end_s: float, start_s: float
     return Signal(info=StreamInfo(name, "pulse", clock), axis=axis, values=x[:, None], columns=("v",), units=("V",))
 
 
-def recording(clocks: dict, *streams: Stream, unread: tuple[tuple[str, str], ...] = ()) -> Recording:
+def recording(
+    clocks: dict, *streams: Stream, unread: tuple[tuple[str, str], ...] = (), evidence: list | None = None
+) -> Recording:
     entries = [
         {"name": s.info.name, "kind": s.info.kind, "clock": s.info.clock, "file": f"{s.info.name}.csv"} for s in streams
     ]
     entries += [{"name": name, "kind": "markers", "clock": clock, "file": f"{name}.csv"} for name, clock in unread]
-    manifest = Manifest.model_validate({"name": "s", "people": [{"id": "p"}], "clocks": clocks, "streams": entries})
+    manifest = Manifest.model_validate(
+        {"name": "s", "people": [{"id": "p"}], "clocks": clocks, "streams": entries, "evidence": evidence or []}
+    )
     return Recording(manifest, Path("somewhere"), {s.info.name: s for s in streams})
 
 
@@ -315,3 +319,62 @@ def test_labels_help_only_where_they_fit() -> None:
     assert told_apart.verdict == "pass"
     numbered = matched([str(i) for i in range(25)], [str(i) for i in range(30)])
     assert numbered.matched == 25
+
+
+def test_further_evidence_is_a_check_and_names_the_pair_that_contradicts() -> None:
+    moments = shared_events(6)
+    clocks = {"cam": {"reference": True}, "amp": {"align": "offset", "offset_s": 4.0}}
+    evidence = [{"own": "ma", "against": "mc", "by": "markers"}]
+
+    def checked(off_s: float) -> tuple[object, list]:
+        made = recording(
+            clocks,
+            signal("face", "cam"),
+            table("mc", "cam", moments),
+            table("ma", "amp", moments - 4.0 + off_s),
+            signal("ecg", "amp"),
+            evidence=evidence,
+        )
+        _, report, problems = align(made)
+        return report, problems
+
+    report, problems = checked(0.0)
+    assert [one.verdict for one in report.checks] == ["agrees"]
+    assert problems == []
+    report, problems = checked(0.503)
+    blamed = next(one for one in report.checks if one.by == "markers")
+    assert (blamed.own, blamed.against, blamed.verdict) == ("ma", "mc", "contradicts")
+    assert blamed.off_ms == pytest.approx(-503, abs=2)
+    assert row(report, "ma").verdict == "warn"
+    assert any("ma against mc by markers" in one.what for one in problems)
+
+
+def test_evidence_aligns_a_clock_that_nobody_has_related_seen_from_either_side() -> None:
+    moments = shared_events(7)
+    for own, against in (("ma", "mc"), ("mc", "ma")):
+        made = recording(
+            {"cam": {"reference": True}, "amp": {}},
+            signal("face", "cam"),
+            table("mc", "cam", moments),
+            table("ma", "amp", moments + 17.5),
+            signal("ecg", "amp"),
+            evidence=[{"own": own, "against": against, "by": "markers"}],
+        )
+        maps, report, problems = align(made)
+        assert np.abs(maps["amp"](ns(moments + 17.5)) - ns(moments)).max() < 2_000_000
+        assert (row(report, "ecg").method, row(report, "ecg").verdict) == ("markers", "pass")
+        assert problems == []
+
+
+def test_evidence_that_cannot_be_used_warns() -> None:
+    made = recording(
+        {"cam": {"reference": True}, "amp": {"align": "offset", "offset_s": 4.0}},
+        signal("face", "cam"),
+        table("mc", "cam", shared_events(6)),
+        table("ma", "amp", np.zeros(0)),
+        signal("ecg", "amp"),
+        evidence=[{"own": "ma", "against": "mc", "by": "markers"}],
+    )
+    _, report, problems = align(made)
+    assert [one.verdict for one in report.checks] == ["too_weak"]
+    assert [one.severity for one in problems if "could not be used" in one.what] == ["warning"]

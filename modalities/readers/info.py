@@ -12,6 +12,7 @@ from data_schemas.stream import Audio, Marks, Signal, StreamInfo, Video
 
 VIDEO_KINDS = ("face_rgb", "face_nir", "face_depth", "body_video")
 MARK_KINDS = ("markers", "cues")
+SOUND_KINDS = ("audio", "sync_audio", "pulse")
 SIGNAL_KINDS = ("ecg", "eda", "respiration", "ppg", "temperature", "acceleration", "pulse")
 
 AnyStream = Video | Audio | Signal | Marks

@@ -13,7 +13,7 @@ from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo
 from data_schemas.time import to_s
 from modalities.readers.faults import reading
-from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
+from modalities.readers.info import SOUND_KINDS, VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import words_of
 from modalities.readers.pictures import mono_depth
 from modalities.readers.selection import missing, unfit
@@ -56,18 +56,18 @@ class MediaReader:
         return FileInfo(path, "media", tuple(tracks), wall, tuple(notes))
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
-        """Pictures for face and body kinds, sound for "audio", one channel of sound as a signal for "pulse"."""
+        """Pictures for face and body kinds; sound for "audio" and "sync_audio"; one channel as a signal for "pulse"."""
         with _decoding(path):
             listed, wall = _list_tracks(path)
             info = replace(info, wall_start=wall)
             if entry.kind in VIDEO_KINDS:
                 return open_video(entry, path, _pick(entry, path, listed, "video"), info)
-            if entry.kind not in ("audio", "pulse"):
-                raise unfit(entry, path, "a video file holds pictures and sound", [*VIDEO_KINDS, "audio", "pulse"])
+            if entry.kind not in SOUND_KINDS:
+                raise unfit(entry, path, "a video file holds pictures and sound", [*VIDEO_KINDS, *SOUND_KINDS])
             track = _pick(entry, path, listed, "audio")
             channels = lay_out(path, track).channels if entry.columns else 0
             audio = open_sound(path, track, info, channels_of(entry, path, channels))
-            return audio if entry.kind == "audio" else as_signal(entry, path, audio)
+            return as_signal(entry, path, audio) if entry.kind == "pulse" else audio
 
 
 def container_end_ns(path: Path) -> int | None:

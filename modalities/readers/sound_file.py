@@ -14,7 +14,7 @@ from data_schemas.session import StreamEntry
 from data_schemas.stream import Audio, StreamInfo
 from data_schemas.time import Regular
 from modalities.readers.faults import reading
-from modalities.readers.info import AnyStream, FileInfo, TrackInfo
+from modalities.readers.info import SOUND_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.selection import unfit
 from modalities.readers.sound import as_signal, channels_of
 
@@ -69,9 +69,9 @@ class SoundFileReader:
         return FileInfo(path, "sound", (track,))
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
-        """Sound for "audio"; one channel as a signal for "pulse"."""
-        if entry.kind not in ("audio", "pulse"):
-            raise unfit(entry, path, "a sound file holds sound", ["audio", "pulse"])
+        """Sound for "audio" and "sync_audio"; one channel as a signal for "pulse"."""
+        if entry.kind not in SOUND_KINDS:
+            raise unfit(entry, path, "a sound file holds sound", SOUND_KINDS)
         if entry.track not in (None, 0, "0"):
             raise unfit(entry, path, f"a sound file has no track {entry.track}; its channels are columns", ["audio"])
         rate, channels, n, _ = _header(path)
@@ -82,7 +82,7 @@ class SoundFileReader:
             source=FileSamples(path, columns),
             channels=len(columns) if columns is not None else channels,
         )
-        return audio if entry.kind == "audio" else as_signal(entry, path, audio)
+        return as_signal(entry, path, audio) if entry.kind == "pulse" else audio
 
 
 def _header(path: Path) -> tuple[int, int, int, str]:
