@@ -62,11 +62,29 @@ class SyncCheck(_Frozen):
     why: str = ""
 
 
+class SyncEvidence(_Frozen):
+    """One piece of evidence about two clocks in figures that can be drawn."""
+
+    own: str
+    against: str
+    by: str
+    offset_s: float = Field(description="time of `against` minus time of `own` in the middle of what was measured")
+    ci95_ms: float
+    drift_ppm: float
+    confidence: float = Field(ge=0, le=1)
+    times_s: list[float] = Field(default_factory=list, description="session times of single measurements, thinned")
+    residuals_ms: list[float] = Field(default_factory=list, description="what each says more than the line")
+    lags_s: list[float] = Field(default_factory=list, description="lags of the agreement curve, thinned")
+    scores: list[float] = Field(default_factory=list)
+    score: str = Field("", description="what the scores are")
+
+
 class SyncReport(_Frozen):
     """Clock figures of a session."""
 
     streams: list[StreamSync]
     checks: list[SyncCheck] = Field(default_factory=list, description="evidence beyond what the clocks are aligned by")
+    evidence: list[SyncEvidence] = Field(default_factory=list, description="all that was measured between clocks")
     session_start_s: float
     session_end_s: float
     overlap_start_s: float | None = Field(None, description="start of the stretch that all streams cover, if any")

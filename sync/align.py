@@ -16,7 +16,7 @@ from sync.checks import checks_of, problems_of_checks
 from sync.clock import ClockMap
 from sync.estimate import Estimate
 from sync.evidence import compare
-from sync.report import NO_DATA, NO_EVENTS, Alignment, extent_of, report_on
+from sync.report import NO_DATA, NO_EVENTS, Alignment, evidence_of, extent_of, report_on
 from sync.resolve import Resolver
 from sync.solve import Link, Solution, solve
 
@@ -54,7 +54,8 @@ def align(recording: Recording) -> tuple[dict[str, ClockMap], SyncReport, list[P
     maps = {name: one.map for name, one in alignments.items()}
     mapped = _mapped(recording, maps)
     checks = checks_of(solution, extra, failed)
-    report = report_on(recording.streams, mapped, alignments, extent_of(mapped.values()), checks)
+    heard = [evidence_of(link.estimate, maps[link.own]) for link in (*resolver.links, *extra)]
+    report = report_on(recording.streams, mapped, alignments, extent_of(mapped.values()), checks, heard)
     return maps, report, [*_problems(recording, alignments, report), *problems_of_checks(checks)]
 
 

@@ -7,17 +7,20 @@ from dataclasses import dataclass
 from functools import reduce
 from typing import Literal
 
+import numpy as np
+
 from data_schemas.intervals import Interval, IntervalSet
-from data_schemas.result import StreamSync, SyncCheck, SyncReport
+from data_schemas.result import StreamSync, SyncCheck, SyncEvidence, SyncReport
 from data_schemas.stream import Marks, Stream
-from data_schemas.time import to_s
+from data_schemas.time import Int64Array, to_s
 from sync.clock import ClockMap
-from sync.estimate import Estimate
+from sync.estimate import Curve, Estimate
 
 Method = Literal["reference", "offset", "markers", "sound", "motion", "ltc", "flash", "pairs", "lsl", "assumed"]
 Verdict = Literal["pass", "warn", "fail"]
 
 SURE = 0.8
+MOST_POINTS = 400
 LOW_COVERAGE = 0.5
 NO_DATA, NO_EVENTS = "no data", "no events"
 
@@ -56,6 +59,43 @@ def doubts_of(estimate: Estimate) -> tuple[str, ...]:
     return estimate.warnings
 
 
+def evidence_of(estimate: Estimate, to_session: ClockMap) -> SyncEvidence:
+    """An estimate in figures that can be drawn, its measurements on the session clock.
+
+    Args:
+        estimate: What a cue said.
+        to_session: Map of its own clock.
+    """
+    kept = _thinned(len(estimate.times_ns))
+    curve = estimate.curve
+    at = _around_peak(curve) if curve is not None else np.zeros(0, np.int64)
+    return SyncEvidence(
+        own=estimate.own,
+        against=estimate.against,
+        by=estimate.method,
+        offset_s=estimate.offset_s,
+        ci95_ms=estimate.ci95_s * 1e3,
+        drift_ppm=estimate.drift_ppm,
+        confidence=estimate.confidence,
+        times_s=np.round(to_s(to_session(estimate.times_ns[kept])), 3).tolist(),
+        residuals_ms=np.round(estimate.residuals_s[kept] * 1e3, 4).tolist(),
+        lags_s=[] if curve is None else np.round(curve.lags_s[at], 6).tolist(),
+        scores=[] if curve is None else np.round(curve.score[at], 4).tolist(),
+        score="" if curve is None else curve.label,
+    )
+
+
+def _thinned(n: int) -> Int64Array:
+    return np.unique(np.linspace(0, n - 1, min(n, MOST_POINTS)).astype(np.int64)) if n else np.zeros(0, np.int64)
+
+
+def _around_peak(curve: Curve) -> Int64Array:
+    """Indices of the curve: all of it thinned, and every point next to its peak."""
+    peak = int(np.argmax(curve.score))
+    near = np.arange(max(0, peak - MOST_POINTS // 4), min(len(curve.score), peak + MOST_POINTS // 4))
+    return np.union1d(_thinned(len(curve.score)), near)
+
+
 def extent_of(streams: Iterable[Stream]) -> Interval | None:
     """First to last moment with data; event tables count only where there is nothing else."""
     supports = [(stream.support, isinstance(stream, Marks)) for stream in streams]
@@ -72,6 +112,7 @@ def report_on(
     alignments: Mapping[str, Alignment],
     extent: Interval | None,
     checks: Sequence[SyncCheck] = (),
+    evidence: Sequence[SyncEvidence] = (),
 ) -> SyncReport:
     """The report on all streams.
 
@@ -81,6 +122,7 @@ def report_on(
         alignments: One per clock.
         extent: First to last moment of the session.
         checks: How further evidence stands to the result.
+        evidence: What was measured.
     """
     rows = [_row(native[name], mapped[name], alignments[native[name].info.clock], extent, checks) for name in native]
     spans = [
@@ -98,6 +140,7 @@ def report_on(
         overlap_start_s=to_s(start) if shared else None,
         overlap_end_s=to_s(end) if shared else None,
         checks=list(checks),
+        evidence=list(evidence),
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
 import numpy as np
@@ -97,7 +98,7 @@ def solve(first: Mapping[str, ClockMap], links: Sequence[Link], fixed: Sequence[
     culprits: list[frozenset[int]] = _culprits(rows, free) if _disagree(rows, free, kept) else []
     without = {at: _least_squares(rows, free, kept - one) for one in culprits for at in sorted(one)}
     if culprits:
-        kept = kept - max(culprits, key=lambda one: _looseness(rows, one))
+        kept = kept - max(culprits, key=partial(_looseness, rows))
     answer = _least_squares(rows, free, kept)
     maps = {clock: _corrected(first[clock], clock, free, answer, middle_ns) for clock in first}
     standings = []

@@ -40,12 +40,18 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline import steps
+        from pipeline.report.page import write_sync_report
 
         session = steps.synchronize(_recording(folder))
         target = out if out is not None else session.root / "sync.json"
         target.write_text(session.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        show_table(sync_rows(session), f"Clocks of {session.manifest.name}", as_json)
-        say(f"Written: {target}")
+        page = target.with_suffix(".html")
+        write_sync_report(session.manifest.name, session.sync, page)
+        rows = sync_rows(session)
+        show_table(rows if as_json else [_short(row) for row in rows], f"Clocks of {session.manifest.name}", as_json)
+        if session.sync.checks and not as_json:
+            show_table(check_rows(session), "Checks by further evidence", as_json)
+        say(f"Written: {target} and {page.name}")
         raise typer.Exit(_tell(session.problems, session.sync))
 
     @group.command(help="Write the clock maps into the manifest as offsets and drifts.")
@@ -89,6 +95,7 @@ def sync_rows(session: Session) -> list[dict[str, Any]]:
                 "method": one.method,
                 "offset_s": round(one.offset_s, 4),
                 "drift_ppm": round(one.drift_ppm, 1),
+                "ci95_ms": None if one.ci95_ms is None else round(one.ci95_ms, 2),
                 "residual_ms": None if one.residual_ms is None else round(one.residual_ms, 2),
                 "matched": one.matched,
                 "unmatched": one.unmatched,
@@ -100,6 +107,30 @@ def sync_rows(session: Session) -> list[dict[str, Any]]:
             }
         )
     return rows
+
+
+def _short(row: dict[str, Any]) -> dict[str, Any]:
+    """What fits a terminal of 100 columns; --json and sync.json have the rest."""
+    out = {key: row[key] for key in ("stream", "clock", "method", "offset_s")}
+    out["+-ms"], out["ppm"], out["rms_ms"] = row["ci95_ms"], row["drift_ppm"], row["residual_ms"]
+    out["covers"] = f"{row['coverage']:.0%}"
+    return {**out, "verdict": row["verdict"], "why": row["why"]}
+
+
+def check_rows(session: Session) -> list[dict[str, Any]]:
+    """One row per piece of further evidence, rounded for reading."""
+    return [
+        {
+            "stream": one.own,
+            "against": one.against,
+            "by": one.by,
+            "off_ms": None if one.off_ms is None else round(one.off_ms, 1),
+            "ci95_ms": None if one.ci95_ms is None else round(one.ci95_ms, 1),
+            "verdict": one.verdict,
+            "why": one.why,
+        }
+        for one in session.sync.checks
+    ]
 
 
 def _recording(folder: Path) -> Recording:

@@ -11,6 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from data_schemas.event import Event
 from data_schemas.result import ResultRecord, SyncReport
+from pipeline import __version__
+from pipeline.report.clocks import clocks_section, worst_verdict
+from pipeline.report.markup import as_table, as_text, inline
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -30,8 +33,6 @@ def write_report(
         sync: Clock report.
         path: HTML file to write; about 5 MB, most of it the drawing library.
     """
-    from plotly.offline import get_plotlyjs
-
     from pipeline.report.lanes import draw_lanes
 
     figures = []
@@ -39,9 +40,7 @@ def write_report(
         spec = draw_lanes(timeline, events, person).to_json()
         title = f"<h2>{escape(person)}</h2>" if len(record.people) > 1 else ""
         figures.append(f'{title}<div class="lanes" id="lanes{number}" role="img" aria-label="Timeline lanes"></div>')
-        figures.append(f"<script>draw('lanes{number}', {_inline(spec or '{}')});</script>")
-    worst = {one.verdict for one in sync.streams}
-    verdict = next((word for word in ("fail", "warn", "pass") if word in worst), "pass")
+        figures.append(f"<script>draw('lanes{number}', {inline(spec or '{}')});</script>")
     loud = [problem for problem in record.problems if problem.severity != "note"]
     quiet = [problem for problem in record.problems if problem.severity == "note"]
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -50,50 +49,51 @@ def write_report(
         people=escape(", ".join(record.people)),
         purpose=escape(record.purpose or "not stated"),
         version=escape(record.telltale_version),
-        verdict=verdict,
+        verdict=worst_verdict(sync),
         caveats="".join(f"<li>{escape(text)}</li>" for text in record.caveats),
         problems=_problems(loud) or "<p>None.</p>",
         notes=_problems(quiet) or "<p>None.</p>",
         figures="\n".join(figures),
-        channels=_table([_channel_row(one.model_dump()) for one in record.channels]),
-        sync=_table([_sync_row(one.model_dump()) for one in sync.streams]),
-        provenance=_table([_step_row(one.model_dump(mode="json")) for one in record.provenance]),
-        plotly=get_plotlyjs(),
+        channels=as_table([_channel_row(one.model_dump()) for one in record.channels]),
+        clocks=clocks_section(sync),
+        provenance=as_table([_step_row(one.model_dump(mode="json")) for one in record.provenance]),
+        **_parts(),
     )
     path.write_text(page, encoding="utf-8", newline="\n")
 
 
-def _inline(text: str) -> str:
-    """JSON that is safe inside a script element."""
-    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+def write_sync_report(name: str, sync: SyncReport, path: Path) -> None:
+    """Write a page about the clocks alone.
+
+    Args:
+        name: Of the session.
+        sync: Clock report.
+        path: HTML file to write.
+    """
+    page = Template(_TEMPLATE.with_name("sync.html").read_text(encoding="utf-8")).substitute(
+        title=escape(name),
+        version=escape(__version__),
+        verdict=worst_verdict(sync),
+        clocks=clocks_section(sync),
+        **_parts(),
+    )
+    path.write_text(page, encoding="utf-8", newline="\n")
+
+
+def _parts() -> dict[str, str]:
+    """What every page carries: style, the drawing library, the call that draws."""
+    from plotly.offline import get_plotlyjs
+
+    return {
+        "style": _TEMPLATE.with_suffix(".css").read_text(encoding="utf-8"),
+        "script": _TEMPLATE.with_suffix(".js").read_text(encoding="utf-8"),
+        "plotly": get_plotlyjs(),
+    }
 
 
 def _problems(problems: Sequence[Any]) -> str:
     items = "".join(f'<li class="{p.severity}"><b>{p.severity}</b> {escape(p.what)}</li>' for p in problems)
     return f"<ul>{items}</ul>" if items else ""
-
-
-def _table(rows: Sequence[Mapping[str, Any]]) -> str:
-    if not rows:
-        return "<p>None.</p>"
-    head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
-    body = "".join(
-        "<tr>" + "".join(f'<td class="{_class(value)}">{escape(_text(value))}</td>' for value in row.values()) + "</tr>"
-        for row in rows
-    )
-    return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
-
-
-def _class(value: Any) -> str:
-    if isinstance(value, int | float):
-        return "number"
-    return str(value) if value in ("pass", "warn", "fail") else ""
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def _channel_row(one: Mapping[str, Any]) -> dict[str, Any]:
@@ -103,24 +103,7 @@ def _channel_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "valid": f"{one['valid_share']:.0%}",
         "null because": ", ".join(f"{word} {share:.0%}" for word, share in one["reasons"].items()) or None,
         "events": ", ".join(f"{count} {kind}" for kind, count in one["events"].items()) or None,
-        "quality": ", ".join(f"{key} {_text(value)}" for key, value in one["quality"].items()) or None,
-    }
-
-
-def _sync_row(one: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "stream": one["stream"],
-        "clock": one["clock"],
-        "method": one["method"],
-        "offset [s]": f"{one['offset_s']:+.4f}",
-        "drift [ppm]": f"{one['drift_ppm']:+.1f}",
-        "residual [ms]": None if one["residual_ms"] is None else f"{one['residual_ms']:.2f}",
-        "events matched": one["matched"],
-        "from [s]": f"{one['start_s']:.2f}",
-        "to [s]": f"{one['end_s']:.2f}",
-        "coverage": f"{one['coverage']:.0%}",
-        "verdict": one["verdict"],
-        "why": one["why"],
+        "quality": ", ".join(f"{key} {as_text(value)}" for key, value in one["quality"].items()) or None,
     }
 
 
