@@ -13,6 +13,7 @@ from data_schemas.event import Event
 from data_schemas.result import ResultRecord, SyncReport
 from pipeline import __version__
 from pipeline.report.clocks import clocks_section, worst_verdict
+from pipeline.report.expressions import expressions_section
 from pipeline.report.markup import as_table, as_text, inline
 
 if TYPE_CHECKING:
@@ -33,14 +34,18 @@ def write_report(
         sync: Clock report.
         path: HTML file to write; about 5 MB, most of it the drawing library.
     """
+    from modalities.face.features import UNIT_WORDS
     from pipeline.report.lanes import draw_lanes
 
-    figures = []
+    figures, expressions = [], []
     for number, person in enumerate(record.people):
         spec = draw_lanes(timeline, events, person).to_json()
         title = f"<h2>{escape(person)}</h2>" if len(record.people) > 1 else ""
         figures.append(f'{title}<div class="lanes" id="lanes{number}" role="img" aria-label="Timeline lanes"></div>')
         figures.append(f"<script>draw('lanes{number}', {inline(spec or '{}')});</script>")
+        cards = expressions_section([event for event in events if event.person in (person, None)], UNIT_WORDS)
+        if cards:
+            expressions.append(f"{title.replace('h2>', 'h3>')}{cards}")
     loud = [problem for problem in record.problems if problem.severity != "note"]
     quiet = [problem for problem in record.problems if problem.severity == "note"]
     page = Template(_TEMPLATE.read_text(encoding="utf-8")).substitute(
@@ -54,6 +59,7 @@ def write_report(
         problems=_problems(loud) or "<p>None.</p>",
         notes=_problems(quiet) or "<p>None.</p>",
         figures="\n".join(figures),
+        expressions="\n".join(expressions) or "<p>None was found.</p>",
         channels=as_table([_channel_row(one.model_dump()) for one in record.channels]),
         clocks=clocks_section(sync),
         provenance=as_table([_step_row(one.model_dump(mode="json")) for one in record.provenance]),
