@@ -17,7 +17,8 @@ from pipeline import __version__, steps
 from pipeline.config import Config
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
-from pipeline.outcome import Result
+from pipeline.outcome import Result, has_failed
+from pipeline.proving import prove
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -71,10 +72,11 @@ class Analyzer:
         self._stop_if_strict(session.problems)
         encodings, failed = steps.encode(session, self.config, journal)
         self._stop_if_strict(failed)
+        session, doubts = prove(session, encodings)
         tracks, incongruences, unfused = steps.fuse(session, encodings, self.config, journal)
         self._stop_if_strict(unfused)
 
-        problems = list(dict.fromkeys([*session.problems, *failed, *unfused]))
+        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused]))
         if not any(encoding.track.valid.any() for encoding in encodings):
             sparse = [p for p in problems if p.severity == "error"]
             if not any(encoding.spec.channel != "context" for encoding in encodings):
@@ -90,7 +92,7 @@ class Analyzer:
             people=[person.id for person in manifest.people],
             grid_hz=self.config.grid_hz,
             duration_s=session.extent.duration_ns / 1e9,
-            exit_status=1 if any(problem.severity == "error" for problem in problems) else 0,
+            exit_status=1 if has_failed(problems, session.sync) else 0,
             channels=channels,
             problems=problems,
             provenance=_trace(recording, encodings, self.config),

@@ -16,6 +16,7 @@ from data_schemas.session import StreamEntry
 from data_schemas.stream import Audio, Video
 from pipeline.manifest import MANIFEST_NAME
 from pipeline.manifest_text import Guess, render
+from pipeline.shared_sound import relate_by_sound
 
 if TYPE_CHECKING:
     from modalities.readers import FileInfo, TrackInfo
@@ -66,10 +67,11 @@ def write_manifest(
     if not guesses:
         listed = "; ".join(str(error) for error in broken) or None
         raise NothingUsableError("no readable recording in the folder", file=root, got=listed)
-    _prefer_dedicated_sound(guesses)
+    shared = relate_by_sound(_prefer_dedicated_sound(guesses), root, hook)
     _name(guesses)
-    used = {guess.values["clock"] for guess in guesses}
-    text = render(root.resolve().name, guesses, {k: v for k, v in clocks.items() if k in used}, consent, broken)
+    used = {guess.values["clock"]: clocks[guess.values["clock"]] for guess in guesses}
+    cues = [(one.own.values["clock"], one.own.values["name"], one.against.values["name"], one.words) for one in shared]
+    text = render(root.resolve().name, guesses, used, consent, broken, cues)
     target.write_text(text, encoding="utf-8", newline="\n")
     return target, guesses, broken
 
@@ -199,17 +201,22 @@ def _listen(values: dict[str, Any], root: Path, clock: str) -> list[str]:
     return []
 
 
-def _prefer_dedicated_sound(guesses: list[Guess]) -> None:
-    """Where there is a sound file of its own, the sound tracks of videos are listed but not used."""
+def _prefer_dedicated_sound(guesses: list[Guess]) -> list[tuple[Guess, Guess]]:
+    """Where there is a sound file of its own, the sound tracks of videos are listed but not used.
+
+    Returns:
+        Each of those tracks, and the sound file to compare it with.
+    """
     videos = {g.values["file"] for g in guesses if g.values["kind"].startswith(("face_", "body_"))}
     audio = [guess for guess in guesses if guess.values["kind"] == "audio"]
     own = [guess for guess in audio if guess.values["file"] not in videos]
     if not own:
-        return
-    for guess in audio:
-        if guess.values["file"] in videos:
-            guess.values["kind"] = "ignore"
-            guess.remarks.append('ignored, as there is a sound file of its own; set kind = "audio" to use this one')
+        return []
+    tracks = [guess for guess in audio if guess.values["file"] in videos]
+    for guess in tracks:
+        guess.values["kind"] = "ignore"
+        guess.remarks.append('ignored, as there is a sound file of its own; set kind = "audio" to use this one')
+    return [(guess, own[0]) for guess in tracks]
 
 
 def _rate_from_name(values: dict[str, Any], path: Path) -> list[str]:

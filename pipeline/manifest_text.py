@@ -38,6 +38,8 @@ _CLOCKS = """
 # relate, so each is "assumed". Say what you know:
 #   align = "offset"  with offset_s = ... (and drift_ppm)        measured by you
 #   align = "markers" with own = "<stream of this clock>" and against = "<stream of another clock>"   both saw them
+#           (or "sound", "motion", "ltc", "flash": both recorded it; kind = "sync_audio" is sound for clocks only)
+#   align = "pairs"   with pairs = [[this clock, session clock], ...]   readings in seconds
 #   align = "lsl"                                                one XDF file
 #   reference = true                                             this clock is the session clock
 """
@@ -69,6 +71,7 @@ def render(
     clocks: Mapping[str, tuple[float, list[str]]],
     consent: Sequence[str],
     broken: Sequence[TelltaleError],
+    cues: Sequence[tuple[str, str, str, str]] = (),
 ) -> str:
     """The whole manifest as text.
 
@@ -78,6 +81,7 @@ def render(
         clocks: Clock -> (offset in seconds, remarks).
         consent: Scopes given on the command line.
         broken: Files that could not be read, listed as comments.
+        cues: Clocks that can be aligned by sound: clock, own stream, stream against which, remark.
     """
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-") or "session"
     date = f"date = {dt.date.today().isoformat()}   # the day of this command: correct it\n" if consent else ""
@@ -86,7 +90,13 @@ def render(
         parts.append(f"# All streams come from one device: its clock is the session clock.\n[clocks.{_key(*clocks)}]\n")
         parts.append("reference = true\n\n")
         clocks = {}
+    by_sound = {clock: rest for clock, *rest in cues}
     for clock, (offset, remarks) in clocks.items():
+        if clock in by_sound:
+            own, against, remark = by_sound[clock]
+            parts.append(f"# {_line(remark)}\n[clocks.{_key(clock)}]\n")
+            parts.append(f'align = "sound"\nown = {_toml(own)}\nagainst = {_toml(against)}\n\n')
+            continue
         parts += [f"# {_line(remark)}\n" for remark in remarks]
         parts.append(f'[clocks.{_key(clock)}]\nalign = "assumed"\noffset_s = {offset:.6f}\n\n')
     for guess in guesses:

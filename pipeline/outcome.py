@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.recording import Session
-from data_schemas.result import ResultRecord, SyncReport
+from data_schemas.result import Problem, ResultRecord, SyncReport
 from pipeline.journal import Journal
 
 if TYPE_CHECKING:
@@ -107,3 +108,12 @@ class Result:
             for name in FILES:
                 shutil.move(draft / name, target / name)
         return target
+
+
+def has_failed(problems: Sequence[Problem], sync: SyncReport) -> bool:
+    """Whether the exit status is 1: something failed, a stream has no clock, or evidence contradicts the clocks."""
+    return (
+        any(problem.severity == "error" for problem in problems)
+        or any(one.verdict == "fail" for one in sync.streams)
+        or any(one.verdict == "contradicts" for one in sync.checks)
+    )

@@ -56,7 +56,7 @@ def open_stream(entry: StreamEntry, root: Path, person: str | None) -> Video | A
         person: Whom the stream records; None when shared.
 
     Returns:
-        `Video` for face and body kinds, `Audio` for "audio", `Marks` for "markers" and "cues", else `Signal`.
+        `Video` for face and body kinds, `Audio` for sound, `Marks` for "markers" and "cues", else `Signal`.
 
     Raises:
         MissingFileError: a file is not there.

@@ -65,7 +65,7 @@ def _open_one(entry: StreamEntry, path: Path, person: str | None) -> AnyStream:
         wanted = Video
     elif entry.kind in MARK_KINDS:
         wanted = Marks
-    elif entry.kind == "audio":
+    elif entry.kind in ("audio", "sync_audio"):
         wanted = Audio
     if not isinstance(stream, wanted):
         raise unfit(entry, path, f"the file gives {type(stream).__name__.lower()}", ["that of such a stream"])
