@@ -33,7 +33,9 @@ class StreamSync(_Frozen):
 
     stream: str
     clock: str
-    method: Literal["reference", "offset", "markers", "sound", "motion", "ltc", "flash", "pairs", "lsl", "assumed"]
+    method: Literal[
+        "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"
+    ]
     offset_s: float = Field(description="session time minus device time at the stream's first sample")
     drift_ppm: float
     ci95_ms: float | None = Field(None, description="half width of the offset's 95 % interval; null if not measured")
@@ -45,6 +47,10 @@ class StreamSync(_Frozen):
     end_s: float
     coverage: float = Field(ge=0, le=1, description="share of the session in which this stream has data")
     gaps: int = 0
+    nominal_hz: float | None = Field(None, description="rate that the header claims")
+    effective_hz: float | None = Field(None, description="samples per second of covered time, gaps left out")
+    dropped: int | None = Field(None, description="frames missing by the times of a video; null for other streams")
+    duplicated: int | None = Field(None, description="frames that repeat the picture before; null if not to be told")
     verdict: Literal["pass", "warn", "fail"]
     why: str = ""
 

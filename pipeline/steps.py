@@ -239,9 +239,7 @@ def _nobodys(session: Session) -> list[Problem]:
             stream=name,
         )
         for name, stream in session.streams.items()
-        if stream.info.person is None
-        and not stream.info.people
-        and stream.info.kind not in NOBODYS_KINDS
+        if stream.info.person is None and not stream.info.people and stream.info.kind not in NOBODYS_KINDS
     ]
 
 

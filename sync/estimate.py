@@ -36,7 +36,8 @@ class Estimate:
     """How the clocks of two streams relate: `against = own + offset_s + drift * (own - anchor)`.
 
     Attributes:
-        method: Name of the cue ("markers", "sound", "motion", "ltc", "flash", "pairs", "pulse", "lips").
+        method: Name of the cue ("markers", "sound", "motion", "ltc", "flash", "frame_index",
+            "lsl", "pairs", "pulse", "lips").
         own: Name of the stream, or file, whose clock is mapped.
         against: Name of the stream on whose clock it is mapped.
         anchor_ns: Time on the own clock at which `offset_s` holds: the middle of what was measured.
@@ -50,6 +51,7 @@ class Estimate:
         warnings: What makes it less than sure, one sentence each.
         curve: Agreement by lag, where the cue has one.
         unmatched: Events of the own stream without a partner, where the cue matches events.
+        exact: The map itself where the cue knows it sample by sample; the line is then only its summary.
     """
 
     method: str
@@ -66,6 +68,7 @@ class Estimate:
     warnings: tuple[str, ...] = ()
     curve: Curve | None = None
     unmatched: int = 0
+    exact: ClockMap | None = None
 
     def __post_init__(self) -> None:
         if not (np.isfinite(self.offset_s) and np.isfinite(self.ci95_s) and self.ci95_s > 0):
@@ -78,22 +81,24 @@ class Estimate:
     @property
     def clock_map(self) -> ClockMap:
         """The map from own to against times."""
+        if self.exact is not None:
+            return self.exact
         target = self.anchor_ns + to_ns(self.offset_s)
         return ClockMap((Segment(self.anchor_ns, self.anchor_ns, target, self.drift_ppm * 1e-6),))
 
     @property
     def rms_s(self) -> float | None:
-        """Root mean square of the residuals, seconds; None without any."""
-        return float(np.sqrt(np.mean(self.residuals_s**2))) if len(self.residuals_s) else None
+        """Root mean square of the residuals, seconds; None without any, and where the map is exact."""
+        return float(np.sqrt(np.mean(self.residuals_s**2))) if len(self.residuals_s) and self.exact is None else None
 
     @property
     def max_s(self) -> float | None:
-        """Largest absolute residual, seconds; None without any."""
-        return float(np.abs(self.residuals_s).max()) if len(self.residuals_s) else None
+        """Largest absolute residual, seconds; None without any, and where the map is exact."""
+        return float(np.abs(self.residuals_s).max()) if len(self.residuals_s) and self.exact is None else None
 
     def reversed(self) -> Estimate:
-        """The same seen from the other clock."""
-        turned = self.clock_map
+        """The same seen from the other clock; of an exact map only its line."""
+        turned = replace(self, exact=None).clock_map
         rate = 1 + self.drift_ppm * 1e-6
         return replace(
             self,
@@ -104,6 +109,7 @@ class Estimate:
             drift_ppm=(1 / rate - 1) * 1e6,
             times_ns=turned(self.times_ns),
             residuals_s=-self.residuals_s,
+            exact=None,
         )
 
     def named(self, own: str, against: str) -> Estimate:

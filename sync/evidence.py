@@ -15,6 +15,7 @@ CUES: dict[str, str] = {
     "motion": "sync.cues.motion:MotionEvidence",
     "ltc": "sync.cues.ltc:LtcEvidence",
     "flash": "sync.cues.flash:FlashEvidence",
+    "frame_index": "sync.cues.frame_index:FrameIndexEvidence",
 }
 """Name in the manifest -> "module:Class"."""
 

@@ -91,6 +91,7 @@ def match_events(
     max_offset_s: float | None = None,
     tolerance_s: float = 0.05,
     max_drift_ppm: float = MAX_DRIFT_PPM,
+    resolution_s: float = 0.0,
     own_labels: Sequence[str] | None = None,
     other_labels: Sequence[str] | None = None,
 ) -> Match:
@@ -108,6 +109,10 @@ def match_events(
         max_offset_s: Largest absolute offset at the matched events, seconds; None for no limit.
         tolerance_s: Largest residual of a pair, seconds; never more than a quarter of the usual distance of events.
         max_drift_ppm: Largest absolute drift.
+        resolution_s: Step in which the events are timed, both trains together (root of the sum of the squares of the
+            sample periods), seconds. Residuals within it are rounding and never count as outliers, and the interval is
+            widened where they are smaller than rounding makes them: where two sample clocks hardly drift, few events
+            are rounded the other way.
         own_labels: One label per own event; with `other_labels`, only events of equal labels are paired.
         other_labels: One label per other event.
 
@@ -133,7 +138,7 @@ def match_events(
     for ballot in votes[:_CANDIDATES]:
         if any(abs(float(fit.shift_at(ballot.moment)) - ballot.offset) < 2 * tolerance for fit in fits):
             continue
-        grown = _grow(own, other, codes, ballot, tolerance, max_drift_ppm * 1e-6)
+        grown = _grow(own, other, codes, ballot, tolerance, max_drift_ppm * 1e-6, resolution_s)
         if grown is not None and limits[0] <= grown.offset <= limits[1] and not _known(grown, fits, tolerance):
             fits.append(grown)
     if not fits:
@@ -150,7 +155,7 @@ def match_events(
         offset_s=best.offset + shift,
         drift_ppm=best.drift * 1e6,
         residuals_ns=to_ns(best.residuals),
-        ci95_s=_half_width(best, tolerance),
+        ci95_s=_half_width(best, tolerance, resolution_s),
         unmatched_own=_alone(own + best.shift_at(own), other, len(best.own), tolerance),
         unmatched_other=_alone(other, own + best.shift_at(own), len(best.own), tolerance),
         ambiguous=ambiguous,
@@ -183,6 +188,7 @@ def _grow(
     ballot: Ballot,
     tolerance: float,
     max_drift: float,
+    resolution: float,
 ) -> _Fit | None:
     """Widen a local match to the whole trains; None if nothing pairs."""
     moment, reach = ballot.moment, ballot.reach
@@ -193,7 +199,7 @@ def _grow(
         guess = ballot.offset + ballot.drift * (own[inside] - moment) if fit is None else fit.shift_at(own[inside])
         i, j = _pair(own[inside] + guess, other, codes[0][inside], codes[1], tolerance)
         if len(i):
-            fit = _affine(own, other, inside[i], j, max_drift)
+            fit = _affine(own, other, inside[i], j, max_drift, resolution)
         if reach >= whole:
             break
         reach = min(whole, 2 * reach)
@@ -202,11 +208,15 @@ def _grow(
     everywhere = np.arange(len(own))
     for _ in range(3):
         spread = 1.4826 * float(np.median(np.abs(fit.residuals - np.median(fit.residuals))))
-        tight = float(np.clip(_TIGHT * spread, min(1e-3, tolerance), tolerance)) if len(fit.own) > 3 else tolerance
+        tight = (
+            float(np.clip(_TIGHT * spread, min(max(1e-3, resolution), tolerance), tolerance))
+            if len(fit.own) > 3
+            else tolerance
+        )
         i, j = _pair(own + fit.shift_at(own), other, codes[0], codes[1], tight)
         if not len(i):
             break
-        fit = _affine(own, other, everywhere[i], j, max_drift)
+        fit = _affine(own, other, everywhere[i], j, max_drift, resolution)
     return fit
 
 
@@ -238,7 +248,7 @@ def _nearest(among: Floats, wanted: Floats) -> Int64Array:
     return np.where(np.abs(wanted - among[left]) <= np.abs(among[right] - wanted), left, right)
 
 
-def _affine(own: Floats, other: Floats, i: Int64Array, j: Int64Array, max_drift: float) -> _Fit:
+def _affine(own: Floats, other: Floats, i: Int64Array, j: Int64Array, max_drift: float, resolution: float) -> _Fit:
     """Huber fit of offset and drift, the drift held towards 0 where the pairs say little about it."""
     x, y = own[i], other[j] - own[i]
     weights = np.ones(len(x))
@@ -253,7 +263,7 @@ def _affine(own: Floats, other: Floats, i: Int64Array, j: Int64Array, max_drift:
         drift = float(np.sum(weights * centred * (y - offset)) / (np.sum(weights * centred**2) + hold))
         drift = float(np.clip(drift, -max_drift, max_drift)) if len(x) > 1 else 0.0
         residuals = y - offset - drift * centred
-        limit = 1.5 * max(_JITTER_FLOOR_S, 1.4826 * float(np.median(np.abs(residuals))))
+        limit = max(resolution, 1.5 * max(_JITTER_FLOOR_S, 1.4826 * float(np.median(np.abs(residuals)))))
         weights = np.minimum(1.0, limit / np.maximum(np.abs(residuals), 1e-12))
     return _Fit(i, j, anchor, offset, drift, y - offset - drift * (x - anchor))
 
@@ -279,14 +289,18 @@ def _choose(fits: list[_Fit], shift: float) -> tuple[_Fit, _Fit | None, bool]:
     return near[0], near[1], True
 
 
-def _half_width(fit: _Fit, tolerance: float) -> float:
+def _half_width(fit: _Fit, tolerance: float, resolution_s: float) -> float:
+    """Half width of the 95 % interval of the offset: from the residuals, and from rounding that they do not show."""
     from scipy.special import stdtrit
 
     k = len(fit.own)
     if k == 1:
-        return tolerance
+        return max(tolerance, resolution_s)
     free = max(1, k - 2)
-    spread = float(np.sqrt((np.sum(fit.residuals**2) + _JITTER_FLOOR_S**2) / free))
+    total = float(np.sum(fit.residuals**2))
+    rounding = k * resolution_s**2 / 12
+    unseen = resolution_s**2 * max(0.0, 1 - 2 * total / rounding) if rounding > 0 else 0.0
+    spread = float(np.sqrt((total + max(_JITTER_FLOOR_S**2, unseen)) / free))
     spread = max(spread, _JITTER_PRIOR_S) if k == 2 else spread
     return float(stdtrit(free, 0.975) * spread / np.sqrt(k))
 

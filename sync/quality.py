@@ -9,7 +9,7 @@ import numpy as np
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.intervals import IntervalSet
-from data_schemas.time import NS_PER_S, Int64Array, TimeAxis, to_s
+from data_schemas.time import NS_PER_S, Int64Array, Regular, TimeAxis, to_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +143,8 @@ def axis_quality(axis: TimeAxis, nominal_hz: float | None = None, max_gap_ns: in
     holes = gaps_of(axis, max_gap_ns)
     if axis.n < 2:
         return AxisQuality(axis.n, None, nominal_hz, 0.0, holes)
+    if isinstance(axis, Regular):
+        return AxisQuality(axis.n, axis.rate_hz, nominal_hz, 0.0, holes)
     steps = np.diff(axis.times_ns)
     if len(holes):
         limit = max(1_500_000_000, 5 * axis.period_ns) if max_gap_ns is None else max_gap_ns

@@ -11,16 +11,22 @@ import numpy as np
 
 from data_schemas.intervals import Interval, IntervalSet
 from data_schemas.result import StreamSync, SyncCheck, SyncEvidence, SyncReport
-from data_schemas.stream import Marks, Stream
+from data_schemas.stream import Marks, Stream, Video
 from data_schemas.time import Int64Array, to_s
 from sync.clock import ClockMap
 from sync.estimate import Curve, Estimate
+from sync.quality import axis_quality
+from sync.video_time import find_holes
 
-Method = Literal["reference", "offset", "markers", "sound", "motion", "ltc", "flash", "pairs", "lsl", "assumed"]
+Method = Literal[
+    "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"
+]
 Verdict = Literal["pass", "warn", "fail"]
 
 SURE = 0.8
 MOST_POINTS = 400
+WRONG_RATE, MANY_DROPPED = 0.02, 0.01
+"""Shares of the rate, and of the frames, from which on a stream is doubted."""
 LOW_COVERAGE = 0.5
 NO_DATA, NO_EVENTS = "no data", "no events"
 
@@ -153,6 +159,7 @@ def _row(
     if extent is not None and span is not None:
         coverage = min(1.0, (support & IntervalSet([extent])).total_ns / extent.duration_ns)
     against = [one.why for one in checks if one.verdict == "contradicts" and native.info.name in (one.own, one.against)]
+    against += _rate_doubts(native)
     verdict, why = _judge(alignment, coverage, against, empty=span is None, table=isinstance(native, Marks))
     first = native.axis.start_ns if native.axis.n else 0
     found = alignment.estimate
@@ -172,9 +179,26 @@ def _row(
         end_s=to_s(span.end_ns) if span else 0.0,
         coverage=coverage,
         gaps=max(0, len(support) - 1),
+        nominal_hz=native.info.nominal_rate_hz,
+        effective_hz=axis_quality(native.axis).effective_hz if not isinstance(native, Marks) else None,
+        dropped=find_holes(native.axis.times_ns).dropped if isinstance(native, Video) else None,
         verdict=verdict,
         why=why,
     )
+
+
+def _rate_doubts(stream: Stream) -> list[str]:
+    """A rate other than the header claims, and frames that are missing in numbers."""
+    found = []
+    if not isinstance(stream, Marks):
+        off = axis_quality(stream.axis, stream.info.nominal_rate_hz).deviation
+        if off is not None and abs(off) > WRONG_RATE:
+            found.append(f"runs at {1 + off:.3f} times the rate of {stream.info.nominal_rate_hz:.4g} Hz in its header")
+    if isinstance(stream, Video):
+        dropped = find_holes(stream.axis.times_ns).dropped
+        if dropped > MANY_DROPPED * max(1, stream.axis.n):
+            found.append(f"{dropped} frames were dropped ({dropped / (stream.axis.n + dropped):.1%})")
+    return found
 
 
 def _judge(
@@ -200,6 +224,7 @@ def _judge(
         "motion": "by shared motion",
         "ltc": "by timecode",
         "flash": "by light flashes",
+        "frame_index": "by frame numbers",
         "pairs": "by pairs of clock readings",
         "lsl": "by the LSL clock offsets",
         "assumed": "",

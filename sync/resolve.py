@@ -86,7 +86,7 @@ class Resolver:
         clocks = {stream.name: stream.clock for stream in self.recording.manifest.streams}
         if clocks[entry.own] == name:
             return entry
-        if clocks[entry.against] == name and entry.by != "flash":
+        if clocks[entry.against] == name and entry.by != "frame_index":
             return EvidenceEntry(own=entry.against, against=entry.own, by=entry.by)
         return None
 

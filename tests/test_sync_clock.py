@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.intervals import IntervalSet
 from data_schemas.stream import Signal, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
 from sync.clock import ClockMap, Segment
@@ -69,6 +70,57 @@ def test_then_is_associative(a: ClockMap, b: ClockMap, c: ClockMap, t: np.ndarra
     away = np.abs(t[:, None] - starts[None, :]).min(axis=1) > 12
     assert np.abs(left(t) - c(b(a(t))))[away].max(initial=0) <= 12
     assert np.abs(right(t) - left(t))[away].max(initial=0) <= 24
+
+
+@settings(deadline=None)
+@given(clock_maps(), clock_maps(), times)
+def test_a_composed_map_is_undone_in_reverse_order(first: ClockMap, second: ClockMap, t: np.ndarray) -> None:
+    both = first.then(second)
+    starts = np.array([s.start_ns for s in both.segments])
+    away = np.abs(t[:, None] - starts[None, :]).min(axis=1) > 12
+    assert np.abs(both.inverse(both(t)) - t).max() <= 1
+    assert np.abs(first.inverse(second.inverse(both(t))) - t)[away].max(initial=0) <= 12
+
+
+@settings(deadline=None)
+@given(clock_maps(), times)
+def test_doing_nothing_before_or_after_changes_nothing(clock: ClockMap, t: np.ndarray) -> None:
+    nothing = ClockMap.affine()
+    assert np.array_equal(nothing(t), t)
+    assert np.abs(clock.then(nothing)(t) - clock(t)).max() <= 2
+    assert np.abs(nothing.then(clock)(t) - clock(t)).max() <= 2
+
+
+@settings(deadline=None)
+@given(
+    st.floats(-1000, 1000),
+    st.floats(-500, 500),
+    st.lists(st.tuples(st.integers(0, HOUR), st.integers(1000, HOUR)), max_size=6),
+    st.lists(st.tuples(st.integers(0, HOUR), st.integers(1000, HOUR)), max_size=6),
+)
+def test_a_clock_carries_unions_differences_and_gaps_along(
+    offset_s: float, drift_ppm: float, one: list[tuple[int, int]], other: list[tuple[int, int]]
+) -> None:
+    clock = ClockMap.affine(offset_s, drift_ppm)
+
+    def carried(spans: IntervalSet) -> IntervalSet:
+        stream = Signal(
+            info=StreamInfo("a", "ecg", "a"),
+            axis=Regular(0, 1e9, 1),
+            values=np.zeros((1, 1)),
+            columns=("x",),
+            units=("1",),
+            native_support=spans,
+        )
+        return stream.on(clock, "session").support
+
+    a, b = (IntervalSet([(start, start + length) for start, length in spans]) for spans in (one, other))
+    assert carried(a | b) == carried(a) | carried(b)
+    for together, apart in ((a & b, carried(a) & carried(b)), (a - b, carried(a) - carried(b))):
+        differing = (carried(together) - apart) | (apart - carried(together))
+        assert differing.total_ns <= 4 * (len(a) + len(b))
+    inner = a.bounds.mean(axis=1).astype(np.int64)
+    assert carried(a).contains(clock(inner)).all()
 
 
 def test_a_jump_of_the_second_map_lies_where_the_first_reaches_it() -> None:

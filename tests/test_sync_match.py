@@ -164,3 +164,20 @@ def test_ten_thousand_events_are_matched() -> None:
     match = match_events(seen, other)
     assert np.max(error_ms(match, own, -33, 45)) < 0.5
     assert len(match.pairs) > 7500
+
+
+def test_rounding_alike_widens_the_interval_and_is_no_outlier() -> None:
+    rng = np.random.default_rng(12)
+    own = np.cumsum(rng.uniform(1, 3, 30))
+    other = own + 0.37
+    step = 0.01
+    inside, narrow = [], []
+    for phase in np.arange(0, 1, 0.05) * step:
+        seen = np.ceil(own / step) * step
+        rounded = np.ceil((other - phase) / step) * step + phase
+        match = match_events(ns(seen), ns(rounded), resolution_s=step * np.sqrt(2))
+        inside.append(abs(match.offset_s - 0.37) <= match.ci95_s)
+        narrow.append(match.ci95_s < step)
+        assert len(match.pairs) == 30
+    assert np.mean(inside) >= 0.85
+    assert all(narrow)

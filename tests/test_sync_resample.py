@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from data_schemas.errors import InvalidValueError
 from data_schemas.intervals import Interval, grid
 from data_schemas.time import NS_PER_S, Regular
-from sync.resample import to_grid
+from sync.resample import JOINS, resample, to_grid
 
 MS = 1_000_000
 S = NS_PER_S
@@ -51,7 +51,7 @@ def tracks(draw: st.DrawFn) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 @settings(max_examples=200, deadline=None)
 @given(
     tracks(),
-    st.sampled_from(["linear", "nearest", "hold"]),
+    st.sampled_from(["linear", "nearest", "hold", "exact"]),
     st.sampled_from([0, 100, 500]),
     st.sampled_from([4, 25, 90]),
 )
@@ -68,10 +68,11 @@ def test_nothing_is_invented(track: tuple, join: str, gap_ms: int, rate: float) 
             assert valid[left, f]
             assert t - times[left] <= gap_ms * MS
             assert out[g, f] == values[left, f]
-        elif join == "nearest":
+        elif join in ("nearest", "exact"):
             nearest = int(np.argmin(np.abs(times - t)))
+            limit = np.inf if join == "nearest" or len(times) < 2 else 0.55 * np.median(np.diff(times))
             assert valid[nearest, f]
-            assert abs(times[nearest] - t) <= gap_ms * MS / 2
+            assert abs(times[nearest] - t) <= min(limit, gap_ms * MS / 2)
             assert out[g, f] == values[nearest, f]
         else:
             assert valid[left, f]
@@ -148,8 +149,109 @@ def test_wrong_calls_are_refused() -> None:
     one = np.ones((2, 1))
     with pytest.raises(InvalidValueError, match="do not fit"):
         to_grid(np.array([1, 2, 3]), one, one.astype(bool), np.array([1]), "linear", S)
-    with pytest.raises(InvalidValueError, match="linear, nearest or hold"):
+    with pytest.raises(InvalidValueError, match="linear, angle, nearest, exact, event or hold"):
         to_grid(np.array([1, 2]), one, one.astype(bool), np.array([1]), "cubic", S)  # type: ignore[arg-type]
+
+
+KINDS = tuple(JOINS)
+
+
+@settings(max_examples=150, deadline=None)
+@given(tracks(), st.sampled_from(KINDS), st.sampled_from([4, 25, 90]), st.sampled_from([0, 100, 500]))
+def test_no_kind_of_column_gets_a_sample_inside_a_gap(track: tuple, kind: str, rate: float, gap_ms: int) -> None:
+    times, values, valid = track
+    ticks = grid(Interval(-2 * S, 8 * S), rate)
+    out, ok = resample(times, values, valid, ticks, [kind] * 3, max_gap_ns=gap_ms * MS)
+    assert np.all(out[~ok] == 0)
+    cell = S / rate
+    for g, f in np.argwhere(ok):
+        good = times[valid[:, f]]
+        # An event keeps its moment, so that its tick may lie half a cell away; all else needs samples near by.
+        reach = max(cell / 2 + 1, gap_ms * MS / 2) if kind == "event" else gap_ms * MS
+        assert np.abs(good - ticks[g]).min() <= reach
+
+
+@settings(max_examples=100, deadline=None)
+@given(tracks(), st.sampled_from([4, 25, 90]))
+def test_labels_and_integers_are_matched_and_never_mixed(track: tuple, rate: float) -> None:
+    times, values, valid = track
+    labels = np.rint(3 * values).astype(np.int64)
+    ticks = grid(Interval(-2 * S, 8 * S), rate)
+    out, ok = resample(times, labels, valid, ticks, ["label"] * 3, max_gap_ns=500 * MS)
+    for f in range(3):
+        assert set(out[ok[:, f], f].tolist()) <= set(labels[valid[:, f], f].tolist())
+
+
+@settings(max_examples=100, deadline=None)
+@given(tracks(), st.sampled_from([4, 25, 90]))
+def test_no_event_is_lost_or_doubled(track: tuple, rate: float) -> None:
+    times, values, valid = track
+    counts = (np.abs(values) > 1).astype(float)
+    ticks = grid(Interval(-2 * S, 8 * S) if not len(times) else Interval(int(times[0]) - S, int(times[-1]) + S), rate)
+    out, ok = resample(times, counts, valid, ticks, ["event"] * 3, max_gap_ns=500 * MS)
+    assert out.sum(axis=0).tolist() == np.where(valid, counts, 0).sum(axis=0).tolist()
+    for g, f in np.argwhere(ok & (out > 0)):
+        assert np.abs(times[valid[:, f] & (counts[:, f] > 0)] - ticks[g]).min() <= S / rate / 2 + 1
+
+
+def test_an_event_between_two_grid_times_is_told_once() -> None:
+    times = np.arange(0, 1000, 10) * MS
+    blink = np.zeros((100, 1))
+    blink[[33, 57, 59]] = 1
+    ticks = np.arange(0, 1000, 40) * MS
+    out, ok = to_grid(times, blink, np.ones_like(blink, bool), ticks, "event", 100 * MS)
+    assert ok.all()
+    assert {int(ticks[g] // MS): out[g, 0] for g in np.flatnonzero(out[:, 0])} == {320: 1, 560: 1, 600: 1}
+
+
+def test_an_exact_join_leaves_a_missing_sample_missing() -> None:
+    times = np.delete(np.arange(10), 4) * 40 * MS
+    values = np.delete(np.arange(10), 4)[:, None]
+    ticks = np.arange(10) * 40 * MS + 5 * MS
+    out, ok = to_grid(times, values, np.ones_like(values, bool), ticks, "exact", S)
+    assert np.flatnonzero(~ok[:, 0]).tolist() == [4]
+    assert out[ok[:, 0], 0].tolist() == [0, 1, 2, 3, 5, 6, 7, 8, 9]
+    wide, all_ok = to_grid(times, values, np.ones_like(values, bool), ticks, "exact", S, tolerance_ns=45 * MS)
+    assert all_ok.all()
+    assert wide[4, 0] == 5
+    none, not_ok = to_grid(times, values, np.ones_like(values, bool), ticks, "exact", S, tolerance_ns=1 * MS)
+    assert not not_ok.any()
+    assert not none.any()
+
+
+def test_angles_take_the_short_way_round() -> None:
+    times = np.arange(5) * 100 * MS
+    angle = np.array([[170.0], [179.0], [-172.0], [-160.0], [90.0]])
+    out, ok = to_grid(times, angle, np.ones_like(angle, bool), np.array([150, 50, 350]) * MS, "angle", 200 * MS)
+    assert ok.all()
+    assert out[:, 0] == pytest.approx([-176.5, 174.5, 145.0])
+    turning = (np.arange(4000) * 0.9 + 180) % 360 - 180
+    fast = np.arange(4000) * 2 * MS
+    slow = np.arange(10, 190) * 40 * MS
+    out, _ = to_grid(fast, turning[:, None], np.ones((4000, 1), bool), slow, "angle", 100 * MS)
+    assert (out[:, 0] - 0.45 * slow / MS + 180) % 360 == pytest.approx(180, abs=1e-6)
+
+
+@pytest.mark.parametrize("ripple_hz", [31.0, 36.0, 43.0, 61.0, 93.0, 137.0])
+def test_what_lies_above_the_grid_is_lowered_tenfold(ripple_hz: float) -> None:
+    axis = Regular.from_rate(1000, 10_000)
+    values = np.sin(2 * np.pi * ripple_hz * axis.times_ns / S)[:, None]
+    out, _ = to_grid(axis.times_ns, values, np.ones_like(values, bool), grid(Interval(S, 9 * S), 25), "linear", S)
+    assert np.abs(out).max() < 0.1
+
+
+def test_kinds_are_joined_side_by_side() -> None:
+    times = np.arange(5) * 100 * MS
+    values = np.c_[np.arange(5.0), [1, 2, 3, 4, 5], [0, 1, 0, 0, 0], [7, 7, 9, 9, 9]]
+    kinds = ["continuous", "label", "event", "state"]
+    ticks = np.array([140, 240]) * MS
+    out, ok = resample(times, values, np.ones_like(values, bool), ticks, kinds, max_gap_ns=200 * MS)  # type: ignore[arg-type]
+    assert ok.all()
+    assert out.tolist() == [pytest.approx([1.4, 2, 1, 7]), pytest.approx([2.4, 3, 0, 9])]
+    with pytest.raises(InvalidValueError, match="each column needs a kind"):
+        resample(times, values, np.ones_like(values, bool), ticks, ["label"], max_gap_ns=1)
+    with pytest.raises(InvalidValueError, match="differ in shape"):
+        resample(times, values, np.ones((5, 1), bool), ticks, kinds, max_gap_ns=1)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from modalities.face.gaze import OPEN, GazeShift, find_gaze_shifts, gaze_angles
 from modalities.face.models import FloatArray
 from modalities.face.mouth import find_speech
 from modalities.face.neutral import find_rest, subtract_neutral
+from modalities.face.pulse import KEPT, FacePulse, find_pulse
 from modalities.face.pupil import fill_between
 from modalities.face.quality import (
     STILL_DESCRIBED,
@@ -50,12 +51,13 @@ __all__ = ["Analysis", "analyse_rows", "judge", "make_signals"]
 
 @dataclass(frozen=True, eq=False)
 class Analysis:
-    """All that is said of one face: its track, its blinks, its expressions, the jumps of its eyes."""
+    """All that is said of one face: its track, its blinks, its expressions, the jumps of its eyes, its pulse."""
 
     track: Track
     blinks: tuple[Blink, ...]
     spotting: Spotting
     gaze_shifts: tuple[GazeShift, ...] = ()
+    pulse: FacePulse | None = None
 
 
 def analyse_rows(rows: Rows, spotter: Spotter, reduced: Mapping[str, FloatArray] | None = None) -> Analysis:
@@ -64,21 +66,28 @@ def analyse_rows(rows: Rows, spotter: Spotter, reduced: Mapping[str, FloatArray]
     Args:
         rows: Rows of `observation.ROW`, in order of time.
         spotter: Finds the expressions.
-        reduced: What the reducers of spotters kept (`FaceObserver.reduced`).
+        reduced: What the reducers of spotters kept, and the colours of the skin (`FaceObserver.kept`); without these
+            there is no pulse.
     """
     reasons = tell_reasons(rows)
     signals, opening = make_signals(rows, reasons == "", reduced)
     spotting = spotter.spot(signals)
     gaze, seen = gaze_angles(rows["iris"], opening, signals.judged & ~_within(signals.times_ns, signals.blinks))
+    described = rows["found"] & np.isin(reasons.astype(str), STILL_DESCRIBED)
+    pulse = find_pulse(rows["t_ns"], (reduced or {}).get(KEPT), described)
     columns = {
         **_face_columns(rows, reasons, signals, opening, spotting),
+        "pulse": (pulse.values, pulse.valid),
+        "pulse_hz": (pulse.rate_hz, pulse.rated),
+        "pulse_snr_db": (pulse.snr_db, pulse.known),
         **_unit_columns(signals),
         **_gaze_columns(rows, opening, gaze, seen),
     }
     values = np.column_stack([columns[feature.name][0] for feature in FEATURES]).astype(np.float32)
     valid = np.column_stack([columns[feature.name][1] for feature in FEATURES])
     track = Track(rows["t_ns"], tuple(feature.name for feature in FEATURES), values, valid, reasons)
-    return Analysis(track, signals.blinks, spotting, tuple(find_gaze_shifts(rows["t_ns"], gaze, seen)))
+    shifts = tuple(find_gaze_shifts(rows["t_ns"], gaze, seen))
+    return Analysis(track, signals.blinks, spotting, shifts, pulse)
 
 
 def make_signals(

@@ -21,6 +21,7 @@ from modalities.face.features import FEATURES
 from modalities.face.flow_methods import FLOW_METHODS
 from modalities.face.gaze import GazeShift
 from modalities.face.models import OWN, borrowed_models
+from modalities.face.pulse import describe_pulse
 from modalities.face.pupil import describe_pupils
 from modalities.face.recognition.live import DEFAULT, NONE, recognise_events
 from modalities.face.registration import ALIGNERS
@@ -255,5 +256,6 @@ def _quality(rows: NDArray[np.void], analysis: Analysis) -> dict[str, Any]:
         "judged": round(float(analysis.track.column("au12_left")[1].mean()), 4),
         "face_size_px": round(float(np.median(rows["width_px"][found])), 1) if found.any() else None,
         "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]),
+        "pulse": None if analysis.pulse is None else describe_pulse(analysis.pulse),
         "confidence": round(float(np.median(confidence[found])), 3) if found.any() else None,
     }

@@ -6,7 +6,7 @@ from data_schemas.features import FeatureSpec
 from modalities.face.action_units import MIDLINE, PAIRED
 
 _FACS = "FACS (Ekman, Friesen & Hager 2002)"
-_WORDS = {
+UNIT_WORDS = {
     "au01": "inner brow raiser",
     "au02": "outer brow raiser",
     "au04": "brow lowerer",
@@ -31,12 +31,13 @@ def _unit(name: str, words: str) -> FeatureSpec:
     return FeatureSpec(name, "1", f"{words}: intensity relative to the person's own neutral", 0, 1, source=_FACS)
 
 
+_POS = "POS (Wang, den Brinker, Stuijk & de Haan 2017)"
 _EYES = "Bekerman, Gottlieb & Vaiman (2014) for the eyeball"
 
 FEATURES: tuple[FeatureSpec, ...] = (
-    *(_unit(au, f"{_WORDS[au]}, the stronger side") for au in PAIRED),
-    *(_unit(f"{au}_{side}", f"{_WORDS[au]}, the person's {side}") for au in PAIRED for side in ("left", "right")),
-    *(_unit(au, _WORDS[au]) for au in MIDLINE),
+    *(_unit(au, f"{UNIT_WORDS[au]}, the stronger side") for au in PAIRED),
+    *(_unit(f"{au}_{side}", f"{UNIT_WORDS[au]}, the person's {side}") for au in PAIRED for side in ("left", "right")),
+    *(_unit(au, UNIT_WORDS[au]) for au in MIDLINE),
     FeatureSpec("asymmetry", "1", "one-sidedness of all paired action units, 1 only the person's left moves", -1, 1),
     FeatureSpec("asymmetry_upper", "1", "the same of brows, lids and cheeks (AU1 to AU7)", -1, 1),
     FeatureSpec("asymmetry_lower", "1", "the same of nose and mouth (AU9 to AU20)", -1, 1),
@@ -66,6 +67,12 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("confidence", "1", "how well the face can be judged: size, view, sharpness, fit of the mesh", 0, 1),
     FeatureSpec("brightness", "1", "mean grey level of the face, 0 black to 255 white", 0, 255),
     FeatureSpec("sharpness", "1", "fine detail: deviation of the Laplacian over contrast of the aligned face", 0),
+    FeatureSpec("pulse", "%", "change of the skin's blood volume in percent of its colour, positive with more blood; "
+                "colour video only", source=_POS),
+    FeatureSpec("pulse_hz", "Hz", "beats per second of the 15 s around; null where the pulse is too weak to tell", 0.7,
+                3.5, "hold", source=_POS),
+    FeatureSpec("pulse_snr_db", "dB", "power at the rate of the pulse and its double over the rest of 0.7 to 3.5 Hz",
+                -30, 40, "hold", source="de Haan & Jeanne (2013)"),
     FeatureSpec("covered", "1", "share of the face whose detail is not this person's: a hand, an object", 0, 1),
 )  # fmt: skip
 """Columns in order."""

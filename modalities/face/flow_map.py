@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, NothingUsableError
-from data_schemas.time import to_s
+from data_schemas.time import Int64Array, to_s
 from modalities.face.flow_methods import DenseFlow, dense_flow
 from modalities.face.head_motion import POINTS, FacePicture, HeadMotion
 from modalities.face.models import FaceModels, Picture
@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from modalities.face.landmarks import Sighting
     from modalities.face.registration import Aligner
 
+PAIRS = 3
+"""So many pairs of frames are averaged: what noise and registration leave in one flow is not in the others."""
+BEFORE_NS, AROUND = 100_000_000, 0.2
+"""Frames up to 0.1 s before the onset show the face at rest; those within a fifth of the rise, its apex."""
 MAP_SIDE = 28
 """Side of the maps of the MEGC 2019 networks (Liong et al. 2019)."""
 
@@ -102,8 +106,9 @@ def maps_of_events(
     flow, found = dense_flow(method), np.flatnonzero(rows["found"])
     if not len(found) or not events:
         return [None] * len(events)
-    nearest = [tuple(int(found[np.abs(rows["t_ns"][found] - t_ns).argmin()]) for t_ns in event) for event in events]
-    numbers = {int(np.searchsorted(video.times_ns, rows["t_ns"][at])): at for pair in nearest for at in pair}
+    chosen = [_pairs_of(rows["t_ns"], found, event) for event in events]
+    wanted = {at for pairs in chosen for pair in pairs for at in pair}
+    numbers = {int(np.searchsorted(video.times_ns, rows["t_ns"][at])): at for at in wanted}
     toner, window = Toner(depth=video.info.kind == "face_depth"), FaceWindow(models.mesh())
     seen: dict[int, FacePicture] = {}
     for frame in video.frames_at(numbers):
@@ -112,9 +117,29 @@ def maps_of_events(
         if sighting is not None:
             seen[numbers[frame.index]] = face_picture(sighting, PatchAligner(), frame.t_ns)
     return [
-        flow_between(seen[onset], seen[apex], flow) if onset < apex and onset in seen and apex in seen else None
-        for onset, apex in nearest
+        _mean_map([flow_between(seen[a], seen[b], flow) for a, b in pairs if a < b and a in seen and b in seen])
+        for pairs in chosen
     ]
+
+
+def _pairs_of(times_ns: Int64Array, found: Int64Array, event: tuple[int, int]) -> list[tuple[int, int]]:
+    """Rows of the frames at onset and apex, and of further frames that show the same rest and the same height."""
+    onset, apex = (int(found[np.abs(times_ns[found] - t_ns).argmin()]) for t_ns in event)
+    rise = times_ns[apex] - times_ns[onset]
+    rest = found[(found <= onset) & (times_ns[found] >= times_ns[onset] - BEFORE_NS)]
+    height = found[np.abs(times_ns[found] - times_ns[apex]) <= AROUND * rise]
+    rest = rest[np.argsort(-rest)][:PAIRS]
+    height = height[np.argsort(np.abs(times_ns[height] - times_ns[apex]), kind="stable")][:PAIRS]
+    count = max(len(rest), len(height))
+    return [(int(rest[at % len(rest)]), int(height[at % len(height)])) for at in range(count)]
+
+
+def _mean_map(maps: Sequence[FlowMap]) -> FlowMap | None:
+    """The mean movement of maps of one event, its strain anew; None of none."""
+    if not maps:
+        return None
+    moved = np.mean([np.stack([one.u, one.v], axis=-1) for one in maps], axis=0).astype(np.float32)
+    return FlowMap(maps[0].onset_ns, maps[0].apex_ns, moved[..., 0], moved[..., 1], optical_strain(moved))
 
 
 def flow_between(onset: FacePicture, apex: FacePicture, flow: DenseFlow, head: HeadMotion | None = None) -> FlowMap:

@@ -15,6 +15,7 @@ from modalities.face.head_pose import measure_head
 from modalities.face.landmarks import FaceTracker, Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.mouth import inner_gap
+from modalities.face.pulse import KEPT, SKIN, skin_colours
 from modalities.face.pupil import PupilMeter
 from modalities.face.quality import CELLS, brightest_parts, measure_quality
 from modalities.face.regions import NAMES, averaging
@@ -95,6 +96,7 @@ class FaceObserver:
         self._pupils = PupilMeter()
         self._anchor = FaceAnchor(self._meter.head)
         self._blocks: list[NDArray[np.void]] = []
+        self._skin: list[NDArray[np.float32]] = []
         self._count = 0
 
     def add(self, picture: Picture, t_ns: int) -> bool:
@@ -127,6 +129,7 @@ class FaceObserver:
         """
         if self._count % _BLOCK == 0:
             self._blocks.append(np.zeros(_BLOCK, ROW))
+            self._skin.append(np.zeros((_BLOCK, 3 * len(SKIN)), np.float32))
         row = self._blocks[-1][self._count % _BLOCK]
         row["t_ns"] = t_ns
         found = self._observe(row, sighting, picture, t_ns)
@@ -144,6 +147,11 @@ class FaceObserver:
     def reduced(self) -> dict[str, FloatArray]:
         """What each reducer kept of all rows so far, by name of the spotter, (frames, k)."""
         return {name: reducer.finish(self._count) for name, reducer in self._reducers.items()}
+
+    def kept(self) -> dict[str, FloatArray]:
+        """As `reduced`, with the colours of the skin under the name `pulse.KEPT`, (frames, 9)."""
+        skin = np.concatenate([*self._skin, np.zeros((0, 3 * len(SKIN)), np.float32)])[: self._count]
+        return {KEPT: skin, **self.reduced()}
 
     def _observe(self, row: np.void, sighting: Sighting | None, picture: Picture, t_ns: int) -> bool:
         head = None if sighting is None else fit_head(sighting.points)
@@ -172,6 +180,7 @@ class FaceObserver:
         link = self._anchor.compare(patch, placed, head.frontal[:, 2], angles, t_ns, self._count)
         row["key_back"], row["key_motion"] = link.back, np.clip(percent * link.motion, -500, 500)
         row["iris"] = 100 * iris_offsets(head.frontal[:, :2])
+        self._skin[-1][self._count % _BLOCK] = skin_colours(sighting).ravel()
         row["iris_px"], row["pupil"] = self._pupils.measure(picture, sighting.points[:, :2], t_ns)
         return True
 

@@ -79,7 +79,7 @@ class PeopleObserver:
             self._put_away(number)
 
     def rows_of(self, person: str) -> tuple[NDArray[np.void], dict[str, FloatArray]]:
-        """All rows of one person, dtype `ROW`, (frames,), and what the reducers kept, each (frames, k).
+        """All rows of one person, dtype `ROW`, (frames,), and what else was kept (`FaceObserver.kept`), each (frames, k).
 
         Rows of frames in which nobody knows whether a face is this person's are marked `unsure`.
         """
@@ -134,7 +134,7 @@ class PeopleObserver:
         """Keep the rows of a face that is gone, but not a stranger's."""
         first, observer = self._observers.pop(number)
         if any(one.face == number and one.state != "stranger" for one in self._tracker.stretches):
-            self._done[number] = (first, observer.rows(), observer.reduced())
+            self._done[number] = (first, observer.rows(), observer.kept())
 
     def _all_times(self) -> NDArray[np.int64]:
         return np.concatenate([*self._times, np.zeros(0, np.int64)])[: self._count]

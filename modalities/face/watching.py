@@ -33,7 +33,7 @@ class Watched:
         person: Whom.
         stream: The video.
         rows: Rows of `observation.ROW`.
-        reduced: What the spotter's reducers kept.
+        reduced: What the spotter's reducers kept, and the colours of the skin (`FaceObserver.kept`).
         warnings: What a user should know, in plain sentences.
         questions: What only the user can tell.
     """
@@ -113,7 +113,7 @@ def _watch_stream(
         if not stream.info.people:
             one = make_observer(models)
             error = _look_through(stream, one, task)
-            return [Watched(people[0], stream, one.rows(), one.reduced())], error
+            return [Watched(people[0], stream, one.rows(), one.kept())], error
         order = stream.info.people
         several = PeopleObserver(models, order, stream.info.seats, make_observer)
         error = _look_through(stream, several, task)

@@ -19,19 +19,24 @@ from modalities.readers.pictures import Picture
 
 _S = TypeVar("_S", bound=Stream)
 
+_FAR_NS = 5_000_000_000
+"""A chapter whose own times begin later than this, and late in the one before, overlaps it; else they begin anew."""
+
 
 def join(chapters: Sequence[AnyStream], paths: Sequence[Path]) -> AnyStream:
     """One stream out of its chapters, in the order given.
 
-    A chapter whose own times run on from the one before keeps them; any other begins where the one before ended. For
-    video containers that is the end of the pictures, so that sound and pictures of the same files stay together.
+    A chapter whose own times run on from the one before keeps them, with the gap or overlap that they have. Any other
+    begins where the one before ended, or as far from there as timecode, repeated pictures or the start times in the
+    headers say (`modalities.readers.chapter_borders`). For video containers that is the end of the pictures, so that
+    sound and pictures of the same files stay together. What lies in two chapters is taken once.
 
     Raises:
         ManifestError: the chapters differ in kind, size, channels, columns or rate; or they are tables of events whose
             times do not run on.
     """
-    shifts = _shifts(chapters, paths)
-    info = _info(chapters)
+    shifts, said = _shifts(chapters, paths)
+    info = _info(chapters, said)
     first = chapters[0]
     if isinstance(first, Video):
         return _join_video([_of(Video, one, info) for one in chapters], shifts, info)
@@ -50,31 +55,53 @@ def _of(kind: type[_S], stream: Stream, info: StreamInfo) -> _S:
     return stream
 
 
-def _info(chapters: Sequence[Stream]) -> StreamInfo:
+def _info(chapters: Sequence[Stream], said: Sequence[str]) -> StreamInfo:
     notes = [f"chapter {at + 1}: {note}" for at, one in enumerate(chapters) for note in one.info.notes]
-    notes.append(f"{len(chapters)} chapters joined")
+    notes += [f"{len(chapters)} chapters joined", *said]
     files = tuple(file for one in chapters for file in one.info.files)
     return replace(chapters[0].info, files=files, notes=tuple(notes))
 
 
-def _shifts(chapters: Sequence[Stream], paths: Sequence[Path]) -> list[int]:
-    """What is added to the native times of each chapter, ns."""
+def _shifts(chapters: Sequence[Stream], paths: Sequence[Path]) -> tuple[list[int], list[str]]:
+    """What is added to the native times of each chapter, ns, and what was found where they meet."""
+    from modalities.readers.chapter_borders import border_between, describe_border
     from modalities.readers.media import container_end_ns
 
-    shifts, reached = [0], 0
+    shifts, said, reached = [0], [], 0
     for at, (chapter, path) in enumerate(zip(chapters, paths, strict=True)):
         slack = round(chapter.axis.period_ns / 2)
         if at:
-            runs_on = chapter.axis.n and chapter.axis.start_ns >= reached - slack
-            shifts.append(0 if runs_on else reached)
+            start, before = chapter.axis.start_ns, chapters[at - 1].axis
+            off, by = start - reached, "their own times"
+            half = before.start_ns + shifts[-1] + (reached - before.start_ns - shifts[-1]) // 2
+            runs_on = bool(chapter.axis.n) and (off >= -slack or (shifts[-1] == 0 and start > max(half, _FAR_NS)))
+            if not runs_on:
+                off, by = border_between(paths[at - 1], path) if _in_container(chapter) else (0, "")
+            shifts.append(0 if runs_on else reached + off)
+            if abs(off) > max(2 * slack, 1_000_000):
+                said.append(describe_border(at, off, by))
         end = chapter.axis.end_ns
-        if not isinstance(chapter, Video | Marks) and chapter.info.origin.startswith("track "):
+        if not isinstance(chapter, Video | Marks) and _in_container(chapter):
             end = container_end_ns(path) or end
         reached = max(reached, end + shifts[-1])
-    return shifts
+    return shifts, said
 
 
-def _axis(chapters: Sequence[Stream], shifts: Sequence[int]) -> TimeAxis:
+def _in_container(chapter: Stream) -> bool:
+    return chapter.info.origin.startswith("track ")
+
+
+def _skips(chapters: Sequence[Stream], shifts: Sequence[int]) -> list[int]:
+    """How many samples at the start of each chapter lie in the one before already."""
+    skips, reached = [], None
+    for one, shift in zip(chapters, shifts, strict=True):
+        slack = round(one.axis.period_ns / 2)
+        skips.append(0 if reached is None else int((one.axis.times_ns + shift < reached - slack).sum()))
+        reached = max(reached or 0, one.axis.end_ns + shift)
+    return skips
+
+
+def _axis(chapters: Sequence[Stream], shifts: Sequence[int], skips: Sequence[int]) -> TimeAxis:
     """One axis; regular where all are, at one rate, end to end."""
     axes = [one.axis for one in chapters]
     first = axes[0]
@@ -87,7 +114,8 @@ def _axis(chapters: Sequence[Stream], shifts: Sequence[int]) -> TimeAxis:
             reached += axis.n
         else:
             return Regular(first.start_ns, first.period_ns, reached)
-    return Explicit(np.concatenate([axis.times_ns + shift for axis, shift in zip(axes, shifts, strict=True)]))
+    parts = [axis.times_ns[skip:] + shift for axis, shift, skip in zip(axes, shifts, skips, strict=True)]
+    return Explicit(np.concatenate(parts))
 
 
 def _moved(support: IntervalSet, shift: int) -> list[tuple[int, int]]:
@@ -109,29 +137,34 @@ class JoinedFrames:
     Attributes:
         sources: What opens each chapter.
         firsts: Index of the first frame of each chapter.
+        skips: How many frames of each chapter lie in the one before.
     """
 
     sources: tuple[Callable[[], Iterator[tuple[int, Picture]]], ...]
     firsts: tuple[int, ...]
+    skips: tuple[int, ...]
 
     def __call__(self) -> Iterator[tuple[int, Picture]]:
         """All pictures in order."""
-        for source, first in zip(self.sources, self.firsts, strict=True):
+        for source, first, skip in zip(self.sources, self.firsts, self.skips, strict=True):
             for at, picture in source():
-                yield first + at, picture
+                if at >= skip:
+                    yield first + at - skip, picture
 
 
 def _join_video(chapters: Sequence[Video], shifts: Sequence[int], info: StreamInfo) -> Video:
     sizes = {(one.width, one.height) for one in chapters}
     if len(sizes) > 1:
         raise ManifestError("the chapters differ in picture size", stream=info.name, got=sorted(sizes))
-    firsts = np.cumsum([0, *(one.axis.n for one in chapters[:-1])]).tolist()
+    skips = _skips(chapters, shifts)
+    kept = [one.axis.n - skip for one, skip in zip(chapters, skips, strict=True)]
+    firsts = np.cumsum([0, *kept[:-1]]).tolist()
     return replace(
         chapters[0],
         info=info,
-        axis=_axis(chapters, shifts),
+        axis=_axis(chapters, shifts, skips),
         native_support=_support(chapters, shifts),
-        source=JoinedFrames(tuple(one.source for one in chapters), tuple(firsts)),
+        source=JoinedFrames(tuple(one.source for one in chapters), tuple(firsts), tuple(skips)),
         picker=None,
     )
 
@@ -195,13 +228,14 @@ def _join_signals(chapters: Sequence[Signal], shifts: Sequence[int], info: Strea
             stream=info.name,
             got="; ".join(", ".join(one.columns) for one in chapters),
         )
+    skips = _skips(chapters, shifts)
     return replace(
         chapters[0],
         info=info,
-        axis=_axis(chapters, shifts),
+        axis=_axis(chapters, shifts, skips),
         native_support=_support(chapters, shifts),
-        values=np.concatenate([one.values for one in chapters]),
-        mask=np.concatenate([one.mask for one in chapters]),
+        values=np.concatenate([one.values[skip:] for one, skip in zip(chapters, skips, strict=True)]),
+        mask=np.concatenate([one.mask[skip:] for one, skip in zip(chapters, skips, strict=True)]),
     )
 
 

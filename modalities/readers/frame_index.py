@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,6 +27,7 @@ class FrameIndex:
         end_ns: Where the last frame ends.
         counted: The container has no time stamps: frames are matched by their order.
         notes: What was repaired.
+        stated_hz: Frame rate that the container states; None where it states none, or an impossible one.
     """
 
     pts: Int64Array
@@ -34,13 +35,14 @@ class FrameIndex:
     end_ns: int
     counted: bool
     notes: tuple[str, ...]
+    stated_hz: float | None = None
 
     def without_tail(self, n: int, note: str) -> FrameIndex:
         """The first `n` frames only."""
         if n >= len(self.pts):
             return self
         end = int(self.times_ns[n]) if n else 0
-        return FrameIndex(self.pts[:n], self.times_ns[:n], end, self.counted, (*self.notes, note))
+        return replace(self, pts=self.pts[:n], times_ns=self.times_ns[:n], end_ns=end, notes=(*self.notes, note))
 
 
 def ticks_to_ns(ticks: Int64Array, time_base: Fraction) -> Int64Array:
@@ -78,6 +80,7 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         stream = container.streams[track]
         base = Fraction(stream.time_base or Fraction(1, 1000))
         rate = getattr(stream, "average_rate", None) or getattr(stream, "guessed_rate", None)
+        stated = getattr(stream, "guessed_rate", None) or rate
         try:
             for packet in container.demux(stream):
                 if not packet.size or packet.is_discard:
@@ -92,7 +95,7 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         # Only MP4 and QuickTime count their frames; AVI counts its ticks, others estimate.
         promised = stream.frames - discarded if "mov" in container.format.name else 0
         zero = zero_ticks(container, base)
-        length_ns = _promised_ns(stream, container, base)
+        length_ns = promised_ns(stream, container, base)
     notes: list[str] = []
     if any(key for _, _, key in packets):
         first = next(at for at, packet in enumerate(packets) if packet[2])
@@ -105,8 +108,17 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
     if 0 < len(packets) < promised:
         notes.append(f"the file is cut off: its header promises {promised} frames, {len(packets)} are readable")
     index = _from_packets(packets, base, zero, rate, notes, path)
+    index = replace(index, stated_hz=_believable(stated, index))
     step = (index.end_ns - int(index.times_ns[0])) // len(index.times_ns)
     return index, cut or (length_ns > 0 and index.end_ns < length_ns - max(100_000_000, 2 * step))
+
+
+def _believable(stated: Any, index: FrameIndex) -> float | None:
+    """The stated rate where it is one of frames; for uneven times containers state their ticks."""
+    n, length = len(index.times_ns), index.end_ns - int(index.times_ns[0])
+    if not stated or length <= 0:
+        return None
+    return float(stated) if 0.4 < float(stated) / (n * NS_PER_S / length) < 2.5 else None
 
 
 def _from_packets(
@@ -136,7 +148,7 @@ def _from_packets(
     return FrameIndex(pts[keep], times[keep], int(times[-1]) + step, False, tuple(notes))
 
 
-def _promised_ns(stream: Any, container: InputContainer, base: Fraction) -> int:
+def promised_ns(stream: Any, container: InputContainer, base: Fraction) -> int:
     """Where the header says that the track ends, ns; 0 where it does not say."""
     if stream.duration:
         return int(ticks_to_ns(np.array([stream.duration + max(0, stream.start_time or 0)]), base)[0])

@@ -5,14 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from data_schemas.errors import TelltaleError, UnreadableFileError
 from data_schemas.session import StreamEntry
-from data_schemas.stream import StreamInfo
+from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import to_s
 from modalities.readers.faults import reading
+from modalities.readers.frame_index import FrameIndex, promised_ns, ticks_to_ns, zero_ticks
 from modalities.readers.info import SOUND_KINDS, VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import words_of
 from modalities.readers.pictures import mono_depth
@@ -24,6 +28,8 @@ from modalities.readers.video import index_video, look_at, open_video
 if TYPE_CHECKING:
     from av.container import InputContainer
 
+_APART_NS, _APART = 500_000_000, 0.005
+"""Pictures and sound of one file begin and end this much apart without anything being wrong."""
 _WHAT = "a video or sound file"
 _MEND = "If the recording was broken off, a repair tool for its container may save it."
 
@@ -61,7 +67,9 @@ class MediaReader:
             listed, wall = _list_tracks(path)
             info = replace(info, wall_start=wall)
             if entry.kind in VIDEO_KINDS:
-                return open_video(entry, path, _pick(entry, path, listed, "video"), info)
+                video = open_video(entry, path, _pick(entry, path, listed, "video"), info)
+                said = _length_notes(path, video)
+                return replace(video, info=replace(video.info, notes=(*video.info.notes, *said))) if said else video
             if entry.kind not in SOUND_KINDS:
                 raise unfit(entry, path, "a video file holds pictures and sound", [*VIDEO_KINDS, *SOUND_KINDS])
             track = _pick(entry, path, listed, "audio")
@@ -75,10 +83,80 @@ def container_end_ns(path: Path) -> int | None:
 
     Chapters are joined by it, so that pictures and sound of the same chapters stay together.
     """
+    found = video_index(path)
+    return None if found is None else found[1].end_ns
+
+
+def video_index(path: Path) -> tuple[int, FrameIndex] | None:
+    """Number and frames of the first video track; None where a container has no pictures.
+
+    Raises:
+        UnreadableFileError: the file cannot be read as a container.
+    """
     with _decoding(path):
         listed, _ = _list_tracks(path)
         videos = [number for number, sort, _, _ in listed if sort == "video"]
-        return index_video(path, videos[0]).end_ns if videos else None
+        return (videos[0], index_video(path, videos[0])) if videos else None
+
+
+def sound_end_ns(path: Path) -> int | None:
+    """Where the first sound track of a container ends by its header, ns; None where there is none or it does not say.
+
+    A video's frames are counted and its sound is sampled by different clocks: where they end apart, the frame rate that
+    the header states is not the true one, or one of the two was cut off.
+
+    Raises:
+        UnreadableFileError: the file cannot be read.
+    """
+    import av
+
+    with _decoding(path), av.open(str(path)) as container:
+        for stream in container.streams.audio:
+            base = Fraction(stream.time_base or Fraction(1, 1000))
+            return (promised_ns(stream, container, base) - _zero_ns(container, base)) or None
+    return None
+
+
+def _zero_ns(container: InputContainer, base: Fraction) -> int:
+    return int(ticks_to_ns(np.array([zero_ticks(container, base)]), base)[0])
+
+
+def start_timecode(path: Path) -> str | None:
+    """Timecode of the first frame as the container has it, "hh:mm:ss:ff"; None where it has none.
+
+    Raises:
+        UnreadableFileError: the file cannot be read.
+    """
+    import av
+
+    with _decoding(path), av.open(str(path)) as container:
+        for holder in (container, *container.streams):
+            if text := holder.metadata.get("timecode"):
+                return str(text)
+    return None
+
+
+def wall_start(path: Path) -> dt.datetime | None:
+    """Wall-clock time at which the recording began, by the container; None where it does not say.
+
+    Raises:
+        UnreadableFileError: the file cannot be read.
+    """
+    with _decoding(path):
+        return _list_tracks(path)[1]
+
+
+def _length_notes(path: Path, video: Video) -> list[str]:
+    end, n = sound_end_ns(path), video.axis.n
+    pictures = video.axis.end_ns - video.axis.start_ns
+    sound = 0 if end is None else end - video.axis.start_ns
+    if sound <= 0 or n < 2 or abs(pictures - sound) <= max(_APART_NS, _APART * sound) + 2 * video.axis.period_ns:
+        return []
+    stated, fits = n * 1e9 / pictures, n * 1e9 / sound
+    return [
+        f"the pictures last {to_s(pictures):.2f} s, the sound {to_s(sound):.2f} s: one was cut off, or the frames come "
+        f"at {fits:.3f} per second and not at {stated:.3f}"
+    ]
 
 
 def _decoding(path: Path) -> AbstractContextManager[None]:

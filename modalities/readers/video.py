@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
 _THREADS = 2
+_ENTER = 60
+"""Frames that are sooner decoded than passed over."""
 
 
 @dataclass(frozen=True)
@@ -78,13 +80,26 @@ class DecodedFrames:
             raise UnreadableFileError("no frame of the video can be decoded", file=self.path)
 
     def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
-        """The frames of some indices; only they are converted."""
-        last = max(wanted, default=-1)
-        for at, frame in self._matched():
+        """The frames of some indices; only they are converted, and decoding begins at the whole picture before them."""
+        first, last = min(wanted, default=0), max(wanted, default=-1)
+        for at, frame in self._from(first):
             if at in wanted:
                 yield at, self.framing(to_array(frame, self.mode))
             if at >= last:
                 return
+
+    def _from(self, first: int) -> Iterator[tuple[int, VideoFrame]]:
+        """Frames from this one on, or from an earlier one; from the start where the file cannot be entered there."""
+        if self.counted or first < _ENTER or first >= len(self.pts):
+            yield from self._matched()
+            return
+        frames = self._matched(seek_to=int(self.pts[first]))
+        begun = next(frames, None)
+        if begun is None or begun[0] > first:
+            yield from self._matched()
+            return
+        yield begun
+        yield from frames
 
     def last_decodable(self) -> int:
         """Index of the last frame that decodes, -1 for none; begins at the last whole picture if that is possible."""
@@ -184,7 +199,7 @@ def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> 
     width, height = framing.size(look.width, look.height)
     source = DecodedFrames(path, track, index.pts, index.counted, mode, framing)
     return Video(
-        info=replace(info, notes=tuple(notes), origin=info.origin or f"track {track}"),
+        info=replace(info, notes=tuple(notes), nominal_rate_hz=index.stated_hz, origin=info.origin or f"track {track}"),
         axis=Explicit(index.times_ns),
         source=source,
         picker=source.pick,

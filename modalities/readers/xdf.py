@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import io
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,19 +13,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import ManifestError, UnreadableFileError
-from data_schemas.intervals import IntervalSet
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Mark, Marks, Signal, StreamInfo
-from data_schemas.time import NS_PER_S, Int64Array, to_ns
+from data_schemas.time import to_ns
 from modalities.readers.faults import hushed, reading
 from modalities.readers.info import MARK_KINDS, SIGNAL_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import canonical_unit, guess_kind, words_of
 from modalities.readers.selection import Channel, choose, missing, tracks_of, unfit
 from modalities.readers.timing import axis_of
-from modalities.readers.xdf_chunks import XdfContents, XdfStream, open_bytes, scan
+from modalities.readers.xdf_chunks import XdfContents, XdfStream, scan
+from modalities.readers.xdf_clock import OffsetLine, clock_lines, to_recorder
+from modalities.readers.xdf_salvage import open_whole, report_losses, shortfall
+from modalities.readers.xdf_stamps import Laid, lay_stamps
+from modalities.readers.xdf_twins import Twins, find_twins_in
 
 _WHAT = "an XDF file"
-_GAP_S = 1.5
+_CAMERA = {"video", "camera", "cam", "webcam", "frame", "frames", "videoraw", "videocompressed", "videostream"}
+_COUNTED = {"frame", "frames", "framenumber", "frameindex", "framecount", "frameid"}
 
 
 class XdfReader:
@@ -38,8 +42,8 @@ class XdfReader:
             tracks: list[TrackInfo] = []
             for stream in contents.streams.values():
                 tracks += _tracks(stream, _key(stream, contents))
-        notes = (contents.broken,) if contents.broken else ()
-        return FileInfo(path, "xdf", tuple(tracks), _wall(contents), notes)
+            notes = [*report_losses(contents), *(twins.sentence for twins in _twins(path, contents))]
+        return FileInfo(path, "xdf", tuple(tracks), _wall(contents), tuple(notes))
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
         """One stream. Times are LSL seconds of the recording computer, with the clock offsets applied.
@@ -53,12 +57,72 @@ class XdfReader:
             if entry.kind not in (*SIGNAL_KINDS, *MARK_KINDS):
                 raise unfit(entry, path, "an XDF file holds signals and markers", [*SIGNAL_KINDS, *MARK_KINDS])
             stream = _pick(entry, path, contents)
-            loaded, said = _load(path, contents, stream.number)
-            notes = [*info.notes, *said, *([contents.broken] if contents.broken else [])]
+            stamps, series, said = load_raw(path, contents, stream.number)
+            if not np.all(np.isfinite(stamps)) or float(np.abs(stamps).max(initial=0)) > 9e9:
+                raise UnreadableFileError(f"stream '{stream.name}' has impossible time stamps", file=path)
+            lines = clock_lines(stream.clock_times, stream.clock_values)
+            stamps, spans = to_recorder(stamps, lines)
+            notes = [*info.notes, *said, *_notes(stream, contents), *_clock_notes(stream, lines, spans)]
+            notes += [twins.sentence for twins in _twins(path, contents) if stream.number in twins.numbers]
             info = replace(info, origin=f"stream '{stream.name}'", wall_start=_wall(contents), notes=tuple(notes))
             if entry.kind in MARK_KINDS:
-                return _marks(stream, loaded, info)
-            return _signal(entry, path, stream, loaded, info)
+                return _marks(stream, stamps, series, info)
+            laid = lay_stamps(stamps, [first for first, _, _ in spans], stream.rate_hz, steady=not _may_drop(stream))
+            return _signal(entry, path, stream, laid, series, info)
+
+
+def _notes(stream: XdfStream, contents: XdfContents) -> list[str]:
+    """What was lost of the file, as far as it concerns this stream."""
+    said = [text for text in report_losses(contents) if not text.startswith("stream '")]
+    return said + ([text] if (text := shortfall(stream, contents)) else [])
+
+
+def _clock_notes(
+    stream: XdfStream, lines: Sequence[OffsetLine], spans: Sequence[tuple[int, int, OffsetLine]]
+) -> list[str]:
+    if not lines:
+        return ["the file has no clock offsets for it: its times are those of its own computer"] if stream.n else []
+    notes = []
+    resets = len(spans) - 1
+    if resets > 0:
+        notes.append(f"its clock was reset {resets} time{'s' if resets > 1 else ''}: each part has its own offset")
+    if len(lines) > max(1, len(spans)):
+        lost = len(lines) - len(spans)
+        notes.append(f"{lost} stretches of clock offsets far off the rest have no samples and were left out")
+    for number, (_, _, line) in enumerate(spans, 1):
+        which = f"part {number}: " if resets > 0 else ""
+        spread = f"spread {line.spread_s * 1e3:.3f} ms over {len(line.times_s)} measurements"
+        offset = f"clock offset {line.offset_s:.6f} s +- {line.ci95_s * 1e3:.2f} ms"
+        notes.append(f"{which}{offset}, drift {line.drift_ppm:+.2f} ppm, {spread}")
+    return notes
+
+
+def _twins(path: Path, contents: XdfContents) -> tuple[Twins, ...]:
+    state = path.stat()
+    return _find_twins(path, state.st_size, state.st_mtime_ns) if len(contents.streams) > 1 else ()
+
+
+@lru_cache(maxsize=8)
+def _find_twins(path: Path, _size: int, _changed_ns: int) -> tuple[Twins, ...]:
+    """Streams of a file that are the same; none where a stream cannot be read, which opening it will say."""
+    contents = scan(path)
+    try:
+        with reading(path, _WHAT):
+            return tuple(find_twins_in(contents, lambda number: load_raw(path, contents, number)[:2]))
+    except UnreadableFileError:
+        return ()
+
+
+def _counts_frames(stream: XdfStream) -> bool:
+    texts = [stream.name, stream.type, *stream.labels]
+    about = {word for text in texts for word in (*words_of(text), "".join(words_of(text)))}
+    return len(stream.labels) <= 2 and bool(about & _COUNTED) and bool(about & _CAMERA or "int" in stream.format)
+
+
+def _may_drop(stream: XdfStream) -> bool:
+    """A camera, or whatever says of itself that samples may be missing: its stamps are never put on a straight line."""
+    about = {*words_of(stream.type), *words_of(stream.name), *(word for one in stream.labels for word in words_of(one))}
+    return stream.may_drop or bool(about & _CAMERA)
 
 
 def _wall(contents: XdfContents) -> dt.datetime | None:
@@ -98,6 +162,8 @@ def _tracks(stream: XdfStream, key: str | int) -> list[TrackInfo]:
         kind = "markers" if stream.n else None
         detail = about if stream.n else f"{about}: empty"
         return [TrackInfo(key, kind, stream.labels, ("1",) * len(stream.labels), None, stream.n, start, detail=detail)]
+    if _counts_frames(stream):
+        about += ', frame numbers of a camera: kind = "markers" ties them to its video'
     tracks = tracks_of(_channels(stream), key, start)
     if not stream.n:
         tracks = [replace(track, kind=None, detail=f"{about}: empty") for track in tracks]
@@ -132,26 +198,58 @@ def _pick(entry: StreamEntry, path: Path, contents: XdfContents) -> XdfStream:
     return fitting[0] if fitting else streams[0]
 
 
-def _load(path: Path, contents: XdfContents, number: int) -> tuple[dict[str, Any], list[str]]:
-    """One stream through pyxdf, and what it complained of. Of a broken file the well-formed part is read."""
+def load_raw(path: Path, contents: XdfContents, number: int) -> tuple[NDArray[np.float64], Any, list[str]]:
+    """Time stamps (n,) on the stream's own clock, its values as pyxdf has them, and what pyxdf complained of.
+
+    Of a damaged file the whole samples are read.
+
+    Raises:
+        UnreadableFileError: the stream cannot be read.
+    """
     import pyxdf
 
-    source: Any = path
-    if contents.broken:
-        with open_bytes(path) as handle:
-            source = io.BytesIO(handle.read(contents.good_bytes))
-    elif path.name.lower().endswith(".gz") or path.suffix.lower() == ".xdfz":
-        source = io.BytesIO(open_bytes(path).read())
-    with hushed("pyxdf.pyxdf") as said:
-        streams, _ = pyxdf.load_xdf(source, select_streams=number, synchronize_clocks=True, dejitter_timestamps=False)
+    packed = path.name.lower().endswith(".gz") or path.suffix.lower() == ".xdfz"
+    source: Any = open_whole(path, contents) if contents.losses or packed else path
+    try:
+        with hushed("pyxdf.pyxdf") as said:
+            streams, _ = pyxdf.load_xdf(
+                source, select_streams=number, synchronize_clocks=False, dejitter_timestamps=False
+            )
+    finally:
+        if source is not path:
+            source.close()
     if not streams:
         raise UnreadableFileError("the stream cannot be read", file=path, got="; ".join(said) or None)
-    return streams[0], [one for one in said if "Segments and clock-segments differ" not in one]
+    return np.asarray(streams[0]["time_stamps"], np.float64), streams[0]["time_series"], said
 
 
-def _marks(stream: XdfStream, loaded: dict[str, Any], info: StreamInfo) -> Marks:
+def clock_of(path: Path, track: int | str | None = None) -> list[OffsetLine]:
+    """The clock of one stream of an XDF file by its clock offsets, one line from each reset to the next.
+
+    For `sync.cues.lsl`. The streams that `XdfReader` opens have them applied already.
+
+    Args:
+        path: The file.
+        track: Name or number of the stream; may be left out for a file of one stream.
+
+    Raises:
+        MissingTrackError: there is no such stream.
+        ManifestError: the name fits several streams.
+        UnreadableFileError: the file cannot be read.
+    """
+    with reading(path, _WHAT):
+        contents = scan(path)
+        if track is None and len(contents.streams) == 1:
+            (stream,) = contents.streams.values()
+        else:
+            entry = StreamEntry(name="clock", kind="markers", file=path.name, track=track)
+            stream = _pick(entry, path, contents)
+        return clock_lines(stream.clock_times, stream.clock_values)
+
+
+def _marks(stream: XdfStream, stamps: NDArray[np.float64], series: Any, info: StreamInfo) -> Marks:
     rows = []
-    for at, sample in zip(np.asarray(loaded["time_stamps"]).tolist(), loaded["time_series"], strict=True):
+    for at, sample in zip(stamps.tolist(), series, strict=True):
         cells = [value if isinstance(value, str) else value.item() for value in sample]
         columns = dict(zip(stream.labels[1:], cells[1:], strict=True))
         rows.append(Mark(to_ns(at), 0, _word(cells[0]), columns))
@@ -162,85 +260,22 @@ def _word(value: object) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
 
 
-def _signal(entry: StreamEntry, path: Path, stream: XdfStream, loaded: dict[str, Any], info: StreamInfo) -> Signal:
+def _signal(entry: StreamEntry, path: Path, stream: XdfStream, laid: Laid, values: Any, info: StreamInfo) -> Signal:
     if stream.format == "string":
         raise unfit(entry, path, f"stream '{stream.name}' holds words", MARK_KINDS)
     channels = _channels(stream)
     picked = choose(entry, path, channels)
-    stamps = np.asarray(loaded["time_stamps"], dtype=np.float64)
-    if not len(stamps):
+    if not len(laid.times_ns):
         raise UnreadableFileError(f"stream '{stream.name}' is empty", file=path)
-    if not np.all(np.isfinite(stamps)) or float(np.abs(stamps).max()) > 9e9:
-        raise UnreadableFileError(f"stream '{stream.name}' has impossible time stamps", file=path)
-    notes = list(info.notes)
-    times = np.rint(stamps * NS_PER_S).astype(np.int64)
-    pieces = _pieces(stamps, loaded["info"].get("clock_segments") or [], stream.rate_hz)
-    times, said = _even_out(times, pieces, stream.rate_hz)
-    notes += said
-    axis, kept, said = axis_of(times, 1_000.0)
-    notes += said
-    series = np.asarray(loaded["time_series"])[:, picked]
+    axis, kept, said = axis_of(laid.times_ns, 1_000.0)
+    series = np.asarray(values)[:, picked]
     wide = series.dtype.itemsize > 4 or series.dtype == np.int32
-    values: NDArray[np.floating] = series.astype(np.float64) if wide else series.astype(np.float32)
-    support = None
-    if len(pieces) > 1:
-        period = round(NS_PER_S / stream.rate_hz) if stream.rate_hz else 1
-        spans = [(int(times[a : b + 1].min()), int(times[a : b + 1].max()) + period) for a, b in pieces]
-        support = IntervalSet(spans)
-        notes.append(f"{len(pieces)} segments; nothing lies between them")
-    rate = _effective_rate(stamps, pieces)
-    if stream.rate_hz and rate and abs(rate / stream.rate_hz - 1) > 0.01:
-        notes.append(f"effective rate {rate:.2f} Hz, nominal {stream.rate_hz:g} Hz")
+    numbers: NDArray[np.floating] = series.astype(np.float64) if wide else series.astype(np.float32)
     return Signal(
-        info=replace(info, notes=tuple(notes), nominal_rate_hz=stream.rate_hz or None),
+        info=replace(info, notes=(*info.notes, *laid.notes, *said), nominal_rate_hz=stream.rate_hz or None),
         axis=axis,
-        native_support=support,
-        values=values if kept is None else values[kept],
+        native_support=laid.support,
+        values=numbers if kept is None else numbers[kept],
         columns=tuple(channels[at].name for at in picked),
         units=tuple(channels[at].unit for at in picked),
     )
-
-
-def _pieces(stamps: NDArray[np.float64], segments: Sequence[tuple[int, int]], rate_hz: float) -> list[tuple[int, int]]:
-    """Index ranges (inclusive) without a clock reset or, for regular streams, a gap inside."""
-    starts = {0, *(int(first) for first, _ in segments)}
-    if rate_hz > 0:
-        starts |= set((np.flatnonzero(np.abs(np.diff(stamps)) > max(_GAP_S, 5 / rate_hz)) + 1).tolist())
-    ordered = sorted(starts)
-    return list(zip(ordered, [*(start - 1 for start in ordered[1:]), len(stamps) - 1], strict=True))
-
-
-def _even_out(times: Int64Array, pieces: Sequence[tuple[int, int]], rate_hz: float) -> tuple[Int64Array, list[str]]:
-    """Time stamps that jitter so much that they go backwards, put on the straight line through their segment.
-
-    Only regular streams, only segments that need it: elsewhere the stamps stay as they are.
-    """
-    notes: list[str] = []
-    for first, last in pieces:
-        here = times[first : last + 1]
-        if rate_hz <= 0 or len(here) < 3 or not np.any(np.diff(here) <= 0):
-            continue
-        index = np.arange(len(here), dtype=np.float64)
-        since = (here - here[0]).astype(np.float64)
-        slope, start = np.polyfit(index, since, 1)
-        if slope <= 0:
-            continue
-        back = int((np.diff(here) <= 0).sum())
-        moved = np.abs(start + slope * index - since).max() / 1e6
-        times = times.copy()
-        times[first : last + 1] = here[0] + np.rint(start + slope * index).astype(np.int64)
-        notes.append(
-            f"{back} time stamps went backwards by jitter: the segment was evened out, by up to {moved:.1f} ms"
-        )
-    return times, notes
-
-
-def _effective_rate(stamps: NDArray[np.float64], pieces: Sequence[tuple[int, int]]) -> float | None:
-    """Samples per second over all segments, each by the straight line through its time stamps."""
-    count, spans = 0, 0.0
-    for first, last in pieces:
-        if last - first >= 2:
-            here = stamps[first : last + 1] - stamps[first]
-            spans += float(np.polyfit(np.arange(len(here)), here, 1)[0]) * (last - first)
-            count += last - first
-    return count / spans if spans > 0 else None

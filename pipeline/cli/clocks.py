@@ -11,7 +11,9 @@ from typer.core import TyperGroup
 
 from data_schemas.recording import Recording, Session
 from data_schemas.result import Problem, SyncReport
+from pipeline.cli import pair
 from pipeline.cli.terminal import progress, say, show_table
+from pipeline.outcome import has_failed
 
 
 class _ReportByDefault(TyperGroup):
@@ -32,17 +34,24 @@ def register(app: typer.Typer) -> None:
         "Examples: telltale sync sessions/p01    telltale sync apply sessions/p01",
     )
     app.add_typer(group, name="sync")
+    pair.register(group)
 
     @group.command(help="Offset, drift, residual and coverage of every stream (the same as: telltale sync DIR).")
     def report(
         folder: Path = typer.Argument(..., metavar="DIR", help="Session folder."),
         out: Path | None = typer.Option(None, "-o", "--out", help="Where to write sync.json; in DIR by default."),
+        proofs: bool = typer.Option(
+            False, "--prove", help="Also hold the clocks against pulse and lips; runs the encoders (minutes)."
+        ),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline import steps
         from pipeline.report.page import write_sync_report
 
         session = steps.synchronize(_recording(folder))
+        doubts: list[Problem] = []
+        if proofs:
+            session, doubts = _proved(session)
         target = out if out is not None else session.root / "sync.json"
         target.write_text(session.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
         page = target.with_suffix(".html")
@@ -52,7 +61,7 @@ def register(app: typer.Typer) -> None:
         if session.sync.checks and not as_json:
             show_table(check_rows(session), "Checks by further evidence", as_json)
         say(f"Written: {target} and {page.name}")
-        raise typer.Exit(_tell(session.problems, session.sync))
+        raise typer.Exit(_tell([*session.problems, *doubts], session.sync))
 
     @group.command(help="Write the clock maps into the manifest as offsets and drifts.")
     def apply(
@@ -109,6 +118,20 @@ def sync_rows(session: Session) -> list[dict[str, Any]]:
     return rows
 
 
+def _proved(session: Session) -> tuple[Session, list[Problem]]:
+    """The session held against what its encoders show of the people's pulse and lips."""
+    from pipeline import steps
+    from pipeline.config import load_config
+    from pipeline.manifest import MANIFEST_NAME, require_consent
+    from pipeline.proving import prove
+
+    require_consent(session.manifest, "analyse", session.root / MANIFEST_NAME)
+    with progress() as hook:
+        encodings, failed = steps.encode(session, load_config(None), hook)
+    session, doubts = prove(session, encodings)
+    return session, [*failed, *doubts]
+
+
 def _short(row: dict[str, Any]) -> dict[str, Any]:
     """What fits a terminal of 100 columns; --json and sync.json have the rest."""
     out = {key: row[key] for key in ("stream", "clock", "method", "offset_s")}
@@ -151,5 +174,4 @@ def _tell(problems: Sequence[Problem], report: SyncReport) -> int:
     for problem in dict.fromkeys(problems):
         if problem.severity != "note":
             say(f"{problem.severity}: {problem.what}", "red" if problem.severity == "error" else "yellow")
-    failed = any(one.verdict == "fail" for one in report.streams)
-    return 1 if failed or any(problem.severity == "error" for problem in problems) else 0
+    return 1 if has_failed(problems, report) else 0

@@ -59,9 +59,17 @@ def _stream_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "to [s]": f"{one['end_s']:.2f}",
         "coverage": f"{one['coverage']:.0%}",
         "gaps": one["gaps"] or None,
+        "rate [Hz]": None if one["effective_hz"] is None else f"{one['effective_hz']:.4g}",
+        "dropped, repeated frames": None
+        if one["dropped"] is None
+        else f"{one['dropped']}, {_known(one['duplicated'])}",
         "verdict": one["verdict"],
         "why": one["why"],
     }
+
+
+def _known(count: int | None) -> str:
+    return "?" if count is None else str(count)
 
 
 def _check_row(one: Mapping[str, Any]) -> dict[str, Any]:

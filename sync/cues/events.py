@@ -38,26 +38,43 @@ class EventEvidence:
         """
         own_ns, own_labels = events_of(own)
         other_ns, other_labels = events_of(against)
+        rounding = float(np.hypot(_period_s(own), _period_s(against)))
         try:
-            match = match_events(own_ns, other_ns, max_offset_s=self.max_offset_s)
+            match = match_events(own_ns, other_ns, max_offset_s=self.max_offset_s, resolution_s=rounding)
         except ClockError as error:
             raise ClockError(
                 error.what, stream=own.info.name, got=error.got, expected=error.expected, mend=error.mend
             ) from error
         if own_labels is not None and other_labels is not None and len(set(own_labels) & set(other_labels)) >= 2:
-            match = self._by_label(own_ns, other_ns, own_labels, other_labels, match)
+            match = self._by_label(own_ns, other_ns, own_labels, other_labels, match, rounding)
         return estimate_of(match, own_ns).named(own.info.name, against.info.name)
 
     def _by_label(
-        self, own_ns: Int64Array, other_ns: Int64Array, own_labels: list[str], other_labels: list[str], plain: Match
+        self,
+        own_ns: Int64Array,
+        other_ns: Int64Array,
+        own_labels: list[str],
+        other_labels: list[str],
+        plain: Match,
+        rounding_s: float,
     ) -> Match:
         try:
             labelled = match_events(
-                own_ns, other_ns, max_offset_s=self.max_offset_s, own_labels=own_labels, other_labels=other_labels
+                own_ns,
+                other_ns,
+                max_offset_s=self.max_offset_s,
+                own_labels=own_labels,
+                other_labels=other_labels,
+                resolution_s=rounding_s,
             )
         except ClockError:
             return plain
         return labelled if len(labelled.pairs) >= 0.9 * len(plain.pairs) else plain
+
+
+def _period_s(stream: Stream) -> float:
+    """Sample period of a signal, by which its events are rounded; 0 for a table."""
+    return to_s(int(stream.axis.period_ns)) if isinstance(stream, Signal) else 0.0
 
 
 def events_of(stream: Stream) -> tuple[Int64Array, list[str] | None]:
