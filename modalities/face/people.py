@@ -79,7 +79,7 @@ class PeopleObserver:
             self._put_away(number)
 
     def rows_of(self, person: str) -> tuple[NDArray[np.void], dict[str, FloatArray]]:
-        """All rows of one person, dtype `ROW`, (frames,), and what else was kept (`FaceObserver.kept`), each (frames, k).
+        """All rows of one person, dtype `ROW`, (frames,), and what else was kept (`FaceObserver.kept`).
 
         Rows of frames in which nobody knows whether a face is this person's are marked `unsure`.
         """

@@ -123,11 +123,17 @@ def fit_line(
     share = float(np.mean(huber >= 1)) if k > 2 else 1.0
     clipped = float(np.sum(base * (huber * residuals) ** 2)) / max(share, 0.5) ** 2
     scatter = np.sqrt((clipped + prior_s**2) / (degrees + 1))
-    widened = scatter * _widening(residuals * np.sqrt(base))
+    wider = _widening(residuals * np.sqrt(base))
     quantile = float(stdtrit(degrees + 1, 0.975))
-    error = float(widened / np.sqrt(base.sum()))
-    lever = float(np.sum(base * (times_s - anchor) ** 2)) + (widened / DRIFT_PRIOR) ** 2
-    drift_error = float(widened / np.sqrt(lever)) if k > 2 else float("inf")
+    # The larger of two: errors as the weights have them, and as the residuals have them, whatever the weights.
+    total, away = base * huber, times_s - anchor
+    own = np.sqrt(k / max(1, degrees)) * total * residuals
+    error = wider * max(float(scatter / np.sqrt(base.sum())), float(np.linalg.norm(own) / total.sum()))
+    lever = float(np.sum(base * away**2))
+    drift_error = float("inf")
+    if k > 2 and lever > 0:
+        alone = wider * max(float(scatter / np.sqrt(lever)), float(np.linalg.norm(own * away) / np.sum(total * away**2)))
+        drift_error = alone / float(np.hypot(1, alone / DRIFT_PRIOR))
     ci = float(np.hypot(quantile * error, 1.96 * floor_s))
     return Line(anchor, offset, slope, ci, quantile * drift_error), residuals
 

@@ -67,7 +67,7 @@ class SoundEvidence:
             tolerance_s=0.004,
             least_s=0.0005,
             prior_s=0.0001,
-            floor_s=0.00009,
+            floor_s=0.00008,
             max_drift=self.max_drift_ppm * 1e-6,
         )
         search = Search("sound", "sound", how, paired=True, tolerance_s=0.04, windows=self.windows)
