@@ -28,6 +28,10 @@ GATES: dict[str, str] = {
     "recogniser": "benchmarks.default_recogniser:measure",
     "flow_units": "benchmarks.flow_units:measure",
     "recognition_video": "benchmarks.recognition_video:measure",
+    "sync_events": "benchmarks.sync_events:measure",
+    "sync_pairs": "benchmarks.sync_pairs:measure",
+    "sync_proofs": "benchmarks.sync_proofs:measure",
+    "sync_files": "benchmarks.sync_files:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 

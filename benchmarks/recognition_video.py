@@ -39,8 +39,8 @@ SEED = 77
 COPY_S, EVERY_S = 30.0, 3.0
 COPIES = (4, 16)
 VIDEO_COPIES = 2
-NEAR = 4
-"""Frames on either side of onset and apex that are kept for the second look."""
+LEAD = 10
+"""Frames before onset and apex that are kept for the second look."""
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ def judge_copy(plan: CopyPlan) -> Answers:
     ]  # fmt: skip
     ends = [(max(0, truth.onset_frame - 1), truth.apex_frame) for _, truth in events]  # the last frame still at rest
     moments = [(int(copy.times_ns[onset]), int(copy.times_ns[apex])) for onset, apex in ends]
-    wanted = {at + near for pair in ends for at in pair for near in range(-NEAR, NEAR + 1)}
+    wanted = {at + near for pair in ends for at in pair for near in range(-LEAD, 1)}
     kept: dict[int, NDArray[np.uint8]] = {}
     with borrowed_models() as models:
         observer = FaceObserver(models)

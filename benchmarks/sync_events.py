@@ -30,7 +30,7 @@ from sync.match import match_events
 
 Floats = NDArray[np.float64]
 
-SESSIONS = 200
+SESSIONS, FEW = 200, 12
 KINDS = ("ttl_fast", "ttl_slow", "flash", "ltc")
 OFFSET_S, MOST_DRIFT = (0.01, 60.0), 200e-6
 FAST_HZ, SLOW_HZ = (1000, 2000, 5000), (100, 250, 500)
@@ -78,7 +78,16 @@ def draw_relation(rng: np.random.Generator) -> Relation:
     return Relation(offset, float(rng.uniform(-MOST_DRIFT, MOST_DRIFT)))
 
 
-def measure(sessions: int = SESSIONS, kinds: tuple[str, ...] = KINDS) -> Mapping[str, float]:
+def measure(full: bool) -> Mapping[str, float]:
+    """Figures of all kinds (`measure_sessions`).
+
+    Args:
+        full: 200 sessions of each kind instead of 12.
+    """
+    return measure_sessions(SESSIONS if full else FEW)
+
+
+def measure_sessions(sessions: int, kinds: tuple[str, ...] = KINDS) -> Mapping[str, float]:
     """Figures over all sessions.
 
     Args:
@@ -208,7 +217,7 @@ def main(words: list[str]) -> None:
     """Print the table."""
     sessions = int(words[words.index("--sessions") + 1]) if "--sessions" in words else SESSIONS
     kinds = tuple(word for word in words if word in KINDS) or KINDS
-    figures = measure(sessions, kinds)
+    figures = measure_sessions(sessions, kinds)
     columns = ("sessions", "failed", "median_ms", "p95_ms", "median_periods", "covered", "drift_ppm")
     sys.stdout.write(f"{'':10s}" + "".join(f"{column:>16s}" for column in columns) + "\n")
     for kind in kinds:

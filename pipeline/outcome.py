@@ -111,9 +111,20 @@ class Result:
 
 
 def has_failed(problems: Sequence[Problem], sync: SyncReport) -> bool:
-    """Whether the exit status is 1: something failed, a stream has no clock, or evidence contradicts the clocks."""
+    """Whether the exit status is 1.
+
+    So it is when something failed, when evidence contradicts the clocks, and when nobody vouches for the clocks of two
+    streams of one body and what could prove them is too weak.
+    """
     return (
         any(problem.severity == "error" for problem in problems)
         or any(one.verdict == "fail" for one in sync.streams)
         or any(one.verdict == "contradicts" for one in sync.checks)
+        or any(one.verdict == "too_weak" and unvouched(sync, one.own, one.against) for one in sync.checks)
     )
+
+
+def unvouched(sync: SyncReport, own: str, against: str) -> bool:
+    """Whether two streams are on different clocks and the relation of one is merely assumed."""
+    rows = [row for row in sync.streams if row.stream in (own, against)]
+    return len({row.clock for row in rows}) == 2 and any(row.method == "assumed" for row in rows)

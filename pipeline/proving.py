@@ -9,6 +9,7 @@ from data_schemas.errors import ClockError
 from data_schemas.features import Encoding
 from data_schemas.recording import Session
 from data_schemas.result import Problem, StreamSync, SyncCheck, SyncReport
+from pipeline.outcome import unvouched
 from pipeline.proofs import Proof, proofs_of
 from sync.clock import ClockMap
 from sync.report import evidence_of
@@ -20,7 +21,8 @@ def prove(session: Session, encodings: Sequence[Encoding]) -> tuple[Session, lis
     """Hold the clocks against what the recorded bodies show.
 
     Returns:
-        The session with these checks in its clock report, and a problem for each proof; one that contradicts warns.
+        The session with these checks in its clock report, and a problem for each proof. One that contradicts warns,
+        and so does one that is too weak for clocks that nobody vouches for: both make the exit status 1.
 
     Raises:
         ClockError: a stream is off by more than the tolerance that the manifest states for it.
@@ -29,7 +31,17 @@ def prove(session: Session, encodings: Sequence[Encoding]) -> tuple[Session, lis
     for proof in proofs:
         if proof.severity == "error":
             raise ClockError(proof.what, stream=proof.own)
-    problems = [Problem(severity=proof.severity, what=proof.what, stream=proof.own) for proof in proofs]
+    problems = []
+    for proof in proofs:
+        if proof.verdict == "too weak" and unvouched(session.sync, proof.own, proof.against):
+            what = (
+                f"nobody has said how the clocks of '{proof.own}' and '{proof.against}' relate, "
+                f"and it is {proof.what}. "
+                "State it under [clocks], or set same_body = false if they are not of the same body."
+            )
+            problems.append(Problem(severity="warning", what=what, stream=proof.own))
+        else:
+            problems.append(Problem(severity=proof.severity, what=proof.what, stream=proof.own))
     return replace(session, sync=_with_proofs(session.sync, proofs)), problems
 
 

@@ -69,10 +69,11 @@ def synchronize(recording: Recording, hook: Hook = silent) -> Session:
         NothingUsableError: no stream holds data.
         ManifestError: the streams lie further apart than any session is long; the message names two of them.
     """
+    from pipeline.lsl_clocks import with_lsl_clocks
     from sync.align import synchronize as align_all
 
     hook("synchronize", 0, 1)
-    session = align_all(recording)
+    session = with_lsl_clocks(align_all(recording))
     if session.extent.duration_ns > LONGEST_NS:
         ends = [(name, stream.support.extent) for name, stream in session.streams.items()]
         spans = [(name, span) for name, span in ends if span is not None]

@@ -36,6 +36,16 @@ def test_a_proof_counts_for_the_verdict_of_its_two_streams_only(verdict: str, wo
     assert has_failed([], found) == (verdict == "warns")
 
 
+def test_a_proof_that_is_too_weak_counts_only_where_nobody_vouches_for_the_clocks() -> None:
+    stated = report()
+    rows = [stated.streams[0], *(row.model_copy(update={"clock": "amp"}) for row in stated.streams[1:])]
+    assert not has_failed([], _with_proofs(stated.model_copy(update={"streams": rows}), [proof("too weak")]))
+    rows[0] = rows[0].model_copy(update={"method": "assumed"})
+    assert has_failed([], _with_proofs(stated.model_copy(update={"streams": rows}), [proof("too weak")]))
+    alone = [row.model_copy(update={"method": "assumed"}) for row in stated.streams]
+    assert not has_failed([], _with_proofs(stated.model_copy(update={"streams": alone}), [proof("too weak")]))
+
+
 def test_errors_failed_streams_and_contradictions_make_the_exit_status_1() -> None:
     assert not has_failed([Problem(severity="warning", what="w")], report())
     assert has_failed([Problem(severity="error", what="e")], report())

@@ -22,10 +22,8 @@ if TYPE_CHECKING:
     from modalities.face.landmarks import Sighting
     from modalities.face.registration import Aligner
 
-PAIRS = 3
-"""So many pairs of frames are averaged: what noise and registration leave in one flow is not in the others."""
-BEFORE_NS, AROUND = 100_000_000, 0.2
-"""Frames up to 0.1 s before the onset show the face at rest; those within a fifth of the rise, its apex."""
+LEAD_NS = 250_000_000
+"""The face is followed from so long before onset and apex, so that its place is filtered as in the whole video."""
 MAP_SIDE = 28
 """Side of the maps of the MEGC 2019 networks (Liong et al. 2019)."""
 
@@ -84,7 +82,7 @@ def face_picture(sighting: Sighting, aligner: Aligner, t_ns: int) -> FacePicture
 def maps_of_events(
     video: Video, rows: NDArray[np.void], events: Sequence[tuple[int, int]], models: FaceModels, *, method: str = "dis"
 ) -> list[FlowMap | None]:
-    """Maps of the events of a video that was looked at before: only their two frames are decoded again.
+    """Maps of the events of a video that was looked at before: only what leads to their two frames is decoded again.
 
     Args:
         video: The stream.
@@ -106,40 +104,39 @@ def maps_of_events(
     flow, found = dense_flow(method), np.flatnonzero(rows["found"])
     if not len(found) or not events:
         return [None] * len(events)
-    chosen = [_pairs_of(rows["t_ns"], found, event) for event in events]
-    wanted = {at for pairs in chosen for pair in pairs for at in pair}
-    numbers = {int(np.searchsorted(video.times_ns, rows["t_ns"][at])): at for at in wanted}
-    toner, window = Toner(depth=video.info.kind == "face_depth"), FaceWindow(models.mesh())
+    nearest = [tuple(int(found[np.abs(rows["t_ns"][found] - t_ns).argmin()]) for t_ns in event) for event in events]
+    wanted = {at for pair in nearest for at in pair}
+    leads = {at for one in wanted for at in _lead_to(one, rows["t_ns"], found)}
+    numbers = {int(np.searchsorted(video.times_ns, rows["t_ns"][at])): at for at in leads}
+    toner, window, aligner = Toner(depth=video.info.kind == "face_depth"), FaceWindow(models.mesh()), PatchAligner()
     seen: dict[int, FacePicture] = {}
+    before = -1
     for frame in video.frames_at(numbers):
-        row = rows[numbers[frame.index]]
-        sighting = window.begin(toner.tone(frame.image, frame.t_ns), row["box"].astype(np.float64), frame.t_ns)
-        if sighting is not None:
-            seen[numbers[frame.index]] = face_picture(sighting, PatchAligner(), frame.t_ns)
+        at, picture = numbers[frame.index], toner.tone(frame.image, frame.t_ns)
+        sighting = window.find(picture, frame.t_ns) if at - 1 == before else None
+        if sighting is None:
+            aligner.restart()
+            sighting = window.begin(picture, rows["box"][at].astype(np.float64), frame.t_ns)
+        before = at if sighting is not None else -1
+        if sighting is None:
+            continue
+        if at in wanted:
+            seen[at] = face_picture(sighting, aligner, frame.t_ns)
+        else:
+            aligner.place(sighting, frame.t_ns)
     return [
-        _mean_map([flow_between(seen[a], seen[b], flow) for a, b in pairs if a < b and a in seen and b in seen])
-        for pairs in chosen
+        flow_between(seen[onset], seen[apex], flow) if onset < apex and onset in seen and apex in seen else None
+        for onset, apex in nearest
     ]
 
 
-def _pairs_of(times_ns: Int64Array, found: Int64Array, event: tuple[int, int]) -> list[tuple[int, int]]:
-    """Rows of the frames at onset and apex, and of further frames that show the same rest and the same height."""
-    onset, apex = (int(found[np.abs(times_ns[found] - t_ns).argmin()]) for t_ns in event)
-    rise = times_ns[apex] - times_ns[onset]
-    rest = found[(found <= onset) & (times_ns[found] >= times_ns[onset] - BEFORE_NS)]
-    height = found[np.abs(times_ns[found] - times_ns[apex]) <= AROUND * rise]
-    rest = rest[np.argsort(-rest)][:PAIRS]
-    height = height[np.argsort(np.abs(times_ns[height] - times_ns[apex]), kind="stable")][:PAIRS]
-    count = max(len(rest), len(height))
-    return [(int(rest[at % len(rest)]), int(height[at % len(height)])) for at in range(count)]
-
-
-def _mean_map(maps: Sequence[FlowMap]) -> FlowMap | None:
-    """The mean movement of maps of one event, its strain anew; None of none."""
-    if not maps:
-        return None
-    moved = np.mean([np.stack([one.u, one.v], axis=-1) for one in maps], axis=0).astype(np.float32)
-    return FlowMap(maps[0].onset_ns, maps[0].apex_ns, moved[..., 0], moved[..., 1], optical_strain(moved))
+def _lead_to(at: int, times_ns: Int64Array, found: Int64Array) -> list[int]:
+    """A row and those right before it that show the face."""
+    place = int(np.searchsorted(found, at))
+    first = place
+    while first > 0 and found[first - 1] == found[first] - 1 and times_ns[at] - times_ns[found[first - 1]] <= LEAD_NS:
+        first -= 1
+    return [int(one) for one in found[first : place + 1]]
 
 
 def flow_between(onset: FacePicture, apex: FacePicture, flow: DenseFlow, head: HeadMotion | None = None) -> FlowMap:

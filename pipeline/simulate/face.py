@@ -19,7 +19,7 @@ from pipeline.simulate.face_portrait import MARGIN_PX, Portrait, prepare_portrai
 from pipeline.simulate.motion import ACTION_UNITS, FaceMotion
 
 PULSE_GAIN = -0.006 * np.array([0.33, 0.77, 0.53]) / 0.77
-"""Relative change of R, G and B of skin per unit of pulse: blood absorbs light, so skin darkens; ratios after de Haan & Jeanne (2013)."""
+"""Relative change of R, G and B of skin per unit of pulse: skin darkens with blood (ratios: de Haan & Jeanne 2013)."""
 NOISE_SIGMA = 1.0
 """Standard deviation of the sensor noise, grey levels."""
 Box = tuple[slice, slice]

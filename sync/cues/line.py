@@ -132,7 +132,9 @@ def fit_line(
     lever = float(np.sum(base * away**2))
     drift_error = float("inf")
     if k > 2 and lever > 0:
-        alone = wider * max(float(scatter / np.sqrt(lever)), float(np.linalg.norm(own * away) / np.sum(total * away**2)))
+        alone = wider * max(
+            float(scatter / np.sqrt(lever)), float(np.linalg.norm(own * away) / np.sum(total * away**2))
+        )
         drift_error = alone / float(np.hypot(1, alone / DRIFT_PRIOR))
     ci = float(np.hypot(quantile * error, 1.96 * floor_s))
     return Line(anchor, offset, slope, ci, quantile * drift_error), residuals
