@@ -42,7 +42,7 @@ def prove(session: Session, encodings: Sequence[Encoding]) -> tuple[Session, lis
             problems.append(Problem(severity="warning", what=what, stream=proof.own))
         else:
             problems.append(Problem(severity=proof.severity, what=proof.what, stream=proof.own))
-    return replace(session, sync=_with_proofs(session.sync, proofs)), problems
+    return replace(session, sync=_with_repeats(_with_proofs(session.sync, proofs), encodings)), problems
 
 
 def _with_proofs(sync: SyncReport, proofs: Sequence[Proof]) -> SyncReport:
@@ -55,6 +55,16 @@ def _with_proofs(sync: SyncReport, proofs: Sequence[Proof]) -> SyncReport:
             "evidence": [*sync.evidence, *drawn],
         }
     )
+
+
+def _with_repeats(sync: SyncReport, encodings: Sequence[Encoding]) -> SyncReport:
+    """How many frames repeat the picture before, where an encoder has looked."""
+    counts = {name: one.quality.get("repeated_frames") for one in encodings for name in one.streams[:1]}
+    rows = [
+        row.model_copy(update={"duplicated": counts[row.stream]}) if counts.get(row.stream) is not None else row
+        for row in sync.streams
+    ]
+    return sync.model_copy(update={"streams": rows})
 
 
 def _check(proof: Proof) -> SyncCheck:

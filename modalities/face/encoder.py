@@ -27,6 +27,7 @@ from modalities.face.recognition.live import DEFAULT, NONE, recognise_events
 from modalities.face.registration import ALIGNERS
 from modalities.face.spotting.base import Expression, load_spotter
 from modalities.face.watching import KINDS, watch
+from modalities.readers.video_time import Repeats
 
 SETTINGS: dict[str, Any] = {
     "spotter": "temporal", "detector": OWN, "landmarks": OWN, "registration": "similarity", "flow": "dis",
@@ -90,7 +91,7 @@ class FaceEncoder:
                     person=one.person,
                     track=analysis.track,
                     events=tuple(_events(analysis, emotions, one.person)),
-                    quality=_quality(one.rows, analysis),
+                    quality={**_quality(one.rows, analysis), **_repeated(one.repeats)},
                     streams=(one.stream.info.name,),
                     parameters={**settings, "kind": one.stream.info.kind},
                     warnings=tuple(one.warnings + _caveats(one.rows, analysis)),
@@ -240,6 +241,10 @@ def label_of(aus: Mapping[str, float]) -> str:
         if word not in words:
             words.append(word)
     return "+".join(words)
+
+
+def _repeated(repeats: Repeats | None) -> dict[str, Any]:
+    return {} if repeats is None else {"repeated_frames": repeats.count, "repeats": repeats.sentence or None}
 
 
 def _quality(rows: NDArray[np.void], analysis: Analysis) -> dict[str, Any]:

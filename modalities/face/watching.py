@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,6 +20,7 @@ from modalities.face.observation import FaceObserver
 from modalities.face.people import PeopleObserver
 from modalities.face.pictures import Toner
 from modalities.face.spotting.base import Spotter, reducers_of
+from modalities.readers.video_time import DuplicateMeter, Repeats, predicts_both_ways
 
 KINDS = ("face_rgb", "face_nir", "face_depth")
 """Kinds of streams that show faces, in the order in which they are preferred."""
@@ -36,6 +38,7 @@ class Watched:
         reduced: What the spotter's reducers kept, and the colours of the skin (`FaceObserver.kept`).
         warnings: What a user should know, in plain sentences.
         questions: What only the user can tell.
+        repeats: Frames that repeat the picture before them.
     """
 
     person: str
@@ -44,6 +47,7 @@ class Watched:
     reduced: dict[str, FloatArray]
     warnings: list[str] = field(default_factory=list)
     questions: list[Problem] = field(default_factory=list)
+    repeats: Repeats | None = None
 
 
 class _Observer(Protocol):
@@ -112,27 +116,30 @@ def _watch_stream(
     with borrowed_models(settings["detector"], settings["landmarks"]) as models:
         if not stream.info.people:
             one = make_observer(models)
-            error = _look_through(stream, one, task)
-            return [Watched(people[0], stream, one.rows(), one.kept())], error
+            error, repeats = _look_through(stream, one, task)
+            return [Watched(people[0], stream, one.rows(), one.kept(), repeats=repeats)], error
         order = stream.info.people
         several = PeopleObserver(models, order, stream.info.seats, make_observer)
-        error = _look_through(stream, several, task)
+        error, repeats = _look_through(stream, several, task)
         several.finish()
         watched = []
         for person in people:
             rows, reduced = several.rows_of(person)
-            watched.append(Watched(person, stream, rows, reduced))
+            watched.append(Watched(person, stream, rows, reduced, repeats=repeats))
         watched[0].questions = several.questions(stream.info.name)
         return watched, error
 
 
-def _look_through(stream: Video, observer: _Observer, task: Task) -> TelltaleError | None:
+def _look_through(stream: Video, observer: _Observer, task: Task) -> tuple[TelltaleError | None, Repeats]:
+    """What broke the stream off, if anything did, and its repeated frames."""
+    meter = DuplicateMeter(hidden=_predicted(stream))
     total, done = stream.axis.n, 0
     toner = Toner(depth=stream.info.kind == "face_depth")
     step = f"face of {task.person}"
     error: TelltaleError | None = None
     try:
         for frame in stream.frames():
+            meter.see(frame.image, frame.index)
             observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns)
             done += 1
             if done % _REPORT_EVERY == 0:
@@ -140,4 +147,12 @@ def _look_through(stream: Video, observer: _Observer, task: Task) -> TelltaleErr
     except (UnreadableFileError, InvalidValueError) as found:
         error = found
     task.hook(step, done, total)
-    return error
+    return error, meter.result()
+
+
+def _predicted(stream: Video) -> bool:
+    """Whether the frames of a file are predicted both ways; False for pictures and what is no file."""
+    try:
+        return any(predicts_both_ways(Path(file)) for file in stream.info.files if Path(file).is_file())
+    except TelltaleError:
+        return False
