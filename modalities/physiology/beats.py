@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.physiology.beat_index import Evidence, beat_index, keep_beats
+from modalities.physiology.beat_index import Evidence, beat_index, clarity, keep_beats
 from modalities.physiology.detector import Chain, find_complexes
 from modalities.physiology.stretches import Stretch
 
@@ -34,7 +34,8 @@ class Beats:
     Attributes:
         at: Sample positions with fractions, increasing, float64 (n,).
         likeness: Correlation of each beat's shape with the typical one around it, 0..1 (n,).
-        quality: How sure it is that this is a beat of the heart and in its place, 0..1 (n,).
+        quality: Index of each beat, 0..1: how sure it is that this is one and in its place (see `beat_index`), times the
+            root of how clearly it stands out of noise and drift (n,).
         good: Beats of a part of the signal where beats resemble each other and come in a plausible rhythm, bool (n,).
         upright: Median height above the middle less depth below it, over their sum, -1..1; negative if upside-down.
     """
@@ -73,8 +74,9 @@ def find_r_peaks(stretch: Stretch, flip: bool = False) -> Beats:
     at, keep = r_summits(clean, chain, rate)
     likeness = shape_likeness(clean, at, rate, _SHAPE_S)
     evidence = Evidence.of(at / rate, likeness, chain.match[keep], chain.score[keep], chain.rival[keep])
-    quality = beat_index(evidence)
-    return Beats(at, np.clip(likeness, 0, 1), quality, keep_beats(evidence, quality), _upright(clean, at, rate))
+    sure = beat_index(evidence)
+    quality = sure * np.sqrt(clarity(raw, at, rate))
+    return Beats(at, np.clip(likeness, 0, 1), quality, keep_beats(evidence, sure), _upright(clean, at, rate))
 
 
 def clean_ecg(raw: Values, rate_hz: float) -> Values:

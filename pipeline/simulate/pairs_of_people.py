@@ -213,7 +213,9 @@ def _encodings(person: Simulated, times_ns: Int64Array) -> list[Encoding]:
             spec("body", (energy,), ("gesture",)), person.name, track(("movement_energy", *of("gesture"))), gestures
         ),
         Encoding(
-            spec("voice", (FeatureSpec("pitch_hz", "Hz", "pitch", 60, 500),)), person.name, track(("pitch_hz", *of("pitch")))
+            spec("voice", (FeatureSpec("pitch_hz", "Hz", "pitch", 60, 500),)),
+            person.name,
+            track(("pitch_hz", *of("pitch"))),
         ),
         Encoding(
             spec("physiology", (FeatureSpec("heart_rate_bpm", "bpm", "heart rate", 20, 250),)),
