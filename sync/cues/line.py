@@ -14,6 +14,7 @@ _WILD = 4.0
 DRIFT_PRIOR = 1.5e-4
 """Crystal clocks differ by tens of parts per million: what a short recording says is held against that."""
 _MOST_CORRELATED = 0.8
+_MOST_PAIRED = 300
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,7 +72,7 @@ def consensus(
 
 
 def fit_line(
-    times_s: Floats, offsets_s: Floats, weights: Floats, prior_s: float, floor_s: float, max_drift: float
+    times_s: Floats, offsets_s: Floats, weights: Floats | None, prior_s: float, floor_s: float, max_drift: float
 ) -> tuple[Line, Floats]:
     """Robust line with 95 % intervals from the scatter around it.
 
@@ -83,7 +84,7 @@ def fit_line(
     Args:
         times_s: Times, increasing, shape (k,), k >= 1.
         offsets_s: Offsets measured there, shape (k,).
-        weights: Relative precision (inverse variance) of each, > 0, shape (k,).
+        weights: Relative precision (inverse variance) of each, > 0, shape (k,); None for all alike.
         prior_s: Scatter expected of a single measurement.
         floor_s: Error that all measurements share and the scatter cannot show, standard deviation.
         max_drift: Slopes beyond this are cut off.
@@ -94,7 +95,7 @@ def fit_line(
     from scipy.special import stdtrit
 
     k = len(times_s)
-    base = weights / weights.mean()
+    base = np.ones(k) if weights is None else weights / weights.mean()
     huber = np.ones(k)
     anchor, offset, slope = float(np.average(times_s, weights=base)), float(np.median(offsets_s)), 0.0
     if k > 3:
@@ -111,7 +112,7 @@ def fit_line(
         anchor = float(np.average(times_s, weights=total))
         offset = float(np.average(offsets_s, weights=total))
         away = times_s - anchor
-        if k > 2:
+        if k > 1:
             spread = float(np.sum(total * away**2))
             moment = float(np.sum(total * away * (offsets_s - offset)))
             free = offsets_s - offset - moment / max(spread, 1e-12) * away
@@ -131,7 +132,7 @@ def fit_line(
     error = wider * max(float(scatter / np.sqrt(base.sum())), float(np.linalg.norm(own) / total.sum()))
     lever = float(np.sum(base * away**2))
     drift_error = float("inf")
-    if k > 2 and lever > 0:
+    if k > 1 and lever > 0:
         alone = wider * max(
             float(scatter / np.sqrt(lever)), float(np.linalg.norm(own * away) / np.sum(total * away**2))
         )
@@ -141,7 +142,9 @@ def fit_line(
 
 
 def _median_slope(times_s: Floats, offsets_s: Floats) -> float:
-    """Median of the slopes of all pairs (Theil-Sen)."""
+    """Median of the slopes of all pairs (Theil-Sen), of many measurements only of some spread over all."""
+    some = np.unique(np.linspace(0, len(times_s) - 1, min(len(times_s), _MOST_PAIRED)).astype(np.int64))
+    times_s, offsets_s = times_s[some], offsets_s[some]
     i, j = np.triu_indices(len(times_s), 1)
     return float(np.median((offsets_s[j] - offsets_s[i]) / np.maximum(times_s[j] - times_s[i], 1e-9)))
 

@@ -10,16 +10,17 @@ from numpy.typing import NDArray
 from data_schemas.errors import ClockError
 from data_schemas.stream import Audio, Stream
 from data_schemas.time import NS_PER_S, Int64Array, to_ns, to_s
+from sync.cues.line import fit_line
 from sync.cues.timecode_reading import TimecodeReading, read_timecode
 from sync.estimate import Estimate
-from sync.robust_line import fit_line
 
 Floats = NDArray[np.float64]
 
 _JITTER_S = 2e-5
 """How exactly a frame is timed, seconds, before any was seen."""
 _FLOOR_S = 1e-5
-_DRIFT_PRIOR = 1e-4
+_MOST_DRIFT = 0.01
+"""Tape may run a percent off."""
 _APART_PPM = 100.0
 """Drift that two clocks may have where they never recorded the same timecode."""
 _SAME_S = 0.02
@@ -148,18 +149,18 @@ def _apart(mine: TimecodeReading, other: TimecodeReading, day_s: float, warnings
 
 def _estimate(own_s: Floats, shifts_s: Floats, warnings: list[str], confidence: float) -> Estimate:
     zero = float(own_s[0])
-    line = fit_line(own_s - zero, shifts_s, noise=_JITTER_S, slope_prior=_DRIFT_PRIOR)
+    line, residuals = fit_line(own_s - zero, shifts_s, None, _JITTER_S, _FLOOR_S, _MOST_DRIFT)
     return Estimate(
         method="ltc",
         own="",
         against="",
-        anchor_ns=to_ns(zero + line.anchor),
-        offset_s=line.level,
-        ci95_s=float(np.hypot(line.ci95_level, _FLOOR_S)),
-        drift_ppm=line.slope * 1e6,
-        drift_ci95_ppm=line.ci95_slope * 1e6,
+        anchor_ns=to_ns(zero + line.anchor_s),
+        offset_s=line.offset_s,
+        ci95_s=line.ci95_s,
+        drift_ppm=line.drift * 1e6,
+        drift_ci95_ppm=line.drift_ci95 * 1e6 if np.isfinite(line.drift_ci95) else None,
         times_ns=to_ns(own_s),
-        residuals_s=line.residuals,
+        residuals_s=residuals,
         confidence=confidence,
         warnings=tuple(warnings),
     )

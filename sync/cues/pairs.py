@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from data_schemas.errors import ClockError
 from data_schemas.stream import Stream
 from data_schemas.time import to_ns
+from sync.cues.line import Line, fit_line
 from sync.estimate import Estimate
-from sync.robust_line import Line, fit_line
 
 Floats = NDArray[np.float64]
 
@@ -22,7 +22,6 @@ READING_S = 0.25
 HEADER_S = 5.0
 """Half width of the 95 % interval of a start time in a header: device clocks are set by hand and by hasty software."""
 MAX_DRIFT = 500e-6
-_DRIFT_PRIOR = 1e-4
 _TYPO = 5.0
 _LEAST_TYPO_S = 0.01
 _ZONE_S, _ZONE_NEAR_S = 900, 60.0
@@ -79,19 +78,20 @@ def fit_pairs(pairs_s: Sequence[tuple[float, float]], *, reading_s: float = READ
     zero = float(pairs[:, 0].mean())
     x, y = pairs[:, 0] - zero, pairs[:, 1] - pairs[:, 0]
     good = _consistent(x, y, reading_s)
-    line = fit_line(x[good], y[good], noise=reading_s, slope_prior=_DRIFT_PRIOR)
-    measured = int(good.sum()) > 1 and float(np.ptp(x[good])) > 0
+    order = np.flatnonzero(good)[np.argsort(x[good], kind="stable")]
+    line, residuals = fit_line(x[order], y[order], None, reading_s, 0.0, MAX_DRIFT)
+    measured = np.isfinite(line.drift_ci95) and float(np.ptp(x[good])) > 0
     return Estimate(
         method="pairs",
         own="",
         against="",
-        anchor_ns=to_ns(zero + line.anchor),
-        offset_s=line.level,
-        ci95_s=line.ci95_level if measured else 1.96 * reading_s,
-        drift_ppm=line.slope * 1e6,
-        drift_ci95_ppm=line.ci95_slope * 1e6 if measured else None,
-        times_ns=to_ns(pairs[good, 0]),
-        residuals_s=line.residuals,
+        anchor_ns=to_ns(zero + line.anchor_s),
+        offset_s=line.offset_s,
+        ci95_s=line.ci95_s if len(order) > 1 else 1.96 * reading_s,
+        drift_ppm=line.drift * 1e6,
+        drift_ci95_ppm=line.drift_ci95 * 1e6 if measured else None,
+        times_ns=to_ns(pairs[order, 0]),
+        residuals_s=residuals,
         confidence=_confidence(good),
         warnings=_doubts(pairs, good, x, y, line),
     )
@@ -141,7 +141,7 @@ def _doubts(pairs: Floats, good: NDArray[np.bool_], x: Floats, y: Floats, line: 
     found = []
     for at in np.flatnonzero(~good).tolist():
         own, other = pairs[at]
-        off = float(y[at] - line.at(x[at]))
+        off = float(y[at] - line.at(x[at : at + 1])[0])
         found.append(f"pair {at + 1} ({own:g} s, {other:g} s) is {off:+.3f} s off the others and was left out: a typo?")
     if good.sum() == 1:
         found.append("a single pair of clock readings gives an offset, no drift")
