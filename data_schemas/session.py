@@ -32,6 +32,7 @@ NOBODYS_KINDS = ("markers", "pulse", "sync_audio", "cues", "ignore")
 CUE_NAMES = ("markers", "sound", "motion", "ltc", "flash", "frame_index")
 """What two streams may share that relates their clocks."""
 
+Alignment = Literal["offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
 
@@ -61,14 +62,12 @@ class Clock(_Strict):
     """How one device's clock relates to the session clock: session = (1 + drift) * device + offset."""
 
     reference: bool = Field(False, description="this clock is the session clock")
-    align: Literal["offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"] = (
-        Field(
-            "assumed",
-            description="offset: as stated here; markers, sound, motion, ltc, flash, frame_index: by what two "
-            "streams, own and against, both recorded (events, sound, movement, timecode, an LED, frame numbers); pairs: by pairs "
-            "of clock readings; lsl: by the XDF's clock offsets; assumed: nobody has said, so device zero is taken as "
-            "session zero and the report warns",
-        )
+    align: Alignment = Field(
+        "assumed",
+        description="offset: as stated here; markers, sound, motion, ltc, flash, frame_index: by what two streams, "
+        "own and against, both recorded (events, sound, movement, timecode, an LED, frame numbers); pairs: by pairs "
+        "of clock readings; lsl: by the XDF's clock offsets; assumed: nobody has said, so device zero is taken as "
+        "session zero and the report warns",
     )
     offset_s: float = Field(0.0, description="session time of the device's time zero, seconds")
     drift_ppm: float = Field(0.0, ge=-10_000, le=10_000, description="how much slow the device runs, parts per million")

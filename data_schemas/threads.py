@@ -1,4 +1,4 @@
-"""How many threads the numerical libraries take."""
+"""How many threads the numerical libraries take, and worker processes that do not outlive their parent."""
 
 from __future__ import annotations
 
@@ -17,3 +17,20 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def end_with_parent() -> None:
+    """In a worker process: end when the process that started it does, even if that was killed. Call it once, first."""
+    import os
+    import threading
+    from multiprocessing import parent_process
+
+    parent = parent_process()
+    if parent is None:
+        return
+
+    def wait() -> None:
+        parent.join()
+        os._exit(1)
+
+    threading.Thread(target=wait, name="end with parent", daemon=True).start()

@@ -104,8 +104,10 @@ def _begin() -> None:
     """A worker's first act."""
     import cv2
 
+    from data_schemas.threads import end_with_parent
     from pipeline.cli.terminal import silence_native_libraries
 
+    end_with_parent()
     silence_native_libraries()
     cv2.setNumThreads(1)
 

@@ -1,8 +1,8 @@
 """A second person: two people whose smiles, gestures, pitch and heart rate are known, and who follows whom.
 
 Nothing is drawn as pictures or sound: the courses are those that the encoders would give. Every course is one that a
-careless test takes for a relation: smiles and gestures come in bursts, pitch exists only in the own turns of a dialogue,
-heart rates drift and swing with breathing.
+careless test takes for a relation: smiles and gestures come in bursts, pitch exists only in the own turns of a
+dialogue, heart rates drift and swing with breathing.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.hook import Hook, silent
+from data_schemas.threads import end_with_parent
 from data_schemas.time import NS_PER_S
 from modalities.face.synthesis.families import family
 from modalities.face.synthesis.mesh import FaceMesh
@@ -85,7 +86,7 @@ def observe_backgrounds(
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         watched = pool.map(partial(observe_background, length_s=length_s), identities, chunksize=4)
         for done, background in enumerate(watched, start=1):
             hook("backgrounds", done, len(identities))

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.hook import Hook, silent
+from data_schemas.threads import end_with_parent
 from data_schemas.time import NS_PER_S
 from modalities.face.action_units import AU_NAMES
 from modalities.face.synthesis.action_units import (
@@ -166,7 +167,7 @@ def observe_many(identities: Sequence[int], count: int, workers: int, hook: Hook
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=end_with_parent) as pool:
         for done, one in enumerate(pool.map(partial(observe_responses, count=count), identities, chunksize=4), start=1):
             hook("faces", done, len(identities))
             yield one

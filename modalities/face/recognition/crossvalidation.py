@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from data_schemas.hook import Hook, silent
+from data_schemas.threads import end_with_parent
 from modalities.face.recognition.protocols import Fold
 from modalities.face.recognition.samples import Samples
 from modalities.face.recognition.scores import Answers
@@ -162,6 +163,7 @@ _desk: list[_Desk] = []
 def _open(samples: Samples) -> None:
     import torch
 
+    end_with_parent()
     torch.set_num_threads(1)
     _desk[:] = [_Desk(samples)]
 
