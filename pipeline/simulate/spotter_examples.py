@@ -18,14 +18,7 @@ from numpy.typing import NDArray
 from data_schemas.time import NS_PER_S
 from modalities.face.regions import REGIONS
 from modalities.face.spotting.bands import resample, smooth
-from modalities.face.spotting.temporal_features import (
-    CHANNELS,
-    GROUPS,
-    RATE_HZ,
-    describe_motion,
-    even_grid,
-    even_motion,
-)
+from modalities.face.spotting.temporal_features import GROUPS, RATE_HZ, describe_motion, even_grid, even_motion
 from modalities.face.synthesis.events import PlantedExpression, frame_truth, plan_events
 from modalities.face.synthesis.families import family
 from modalities.face.synthesis.mesh import FaceMesh
@@ -40,10 +33,6 @@ LIVELY = 0.35
 """Share of the stretches in which the face is never at rest, as that of somebody who talks."""
 STRONG = 0.25
 """Share of the expressions that are stronger than the published range."""
-RUN_S = (1.0, 4.0)
-"""Length of the runs of a stretch that is broken, as a turned-away face or a short clip breaks it."""
-BREAK_S = 2.6
-"""No features between its runs: farther than the network looks."""
 FLANK = (0.6, 1.6)
 """Range of the exponent that bends a flank."""
 
@@ -90,7 +79,7 @@ class Planting:
 
 @dataclass(frozen=True, eq=False)
 class Example:
-    """One stretch: features (m, channels), NaN between its runs; what was planted, seconds from its first sample."""
+    """One stretch: features (m, channels), and what was planted in it, seconds from its first sample."""
 
     features: NDArray[np.float32]
     planted: tuple[Planting, ...]
@@ -138,16 +127,13 @@ def region_responses(mesh: FaceMesh) -> dict[tuple[str, ...], Curves]:
     return out
 
 
-def draw_example(
-    ground: Ground, rng: np.random.Generator, rate_per_minute: float = 6.0, broken: float = 0.0
-) -> Example:
+def draw_example(ground: Ground, rng: np.random.Generator, rate_per_minute: float = 6.0) -> Example:
     """Plant into a background.
 
     Args:
         ground: The face.
         rng: Source of chance.
         rate_per_minute: Expressions a minute, at most 6 in each of two plans that are laid over each other.
-        broken: Share of the stretches that are broken into runs. What a break cuts counts as not planted.
     """
     times = ground.times_s
     motion = ground.motion * rng.uniform(0.6, 2.0) + _tremble(rng, ground.motion.shape, ground.rate_hz)
@@ -167,26 +153,10 @@ def draw_example(
     even = even_grid(times_ns)
     beside = resample(np.column_stack([np.maximum(ground.turning, faster), ground.speaking]), times_ns, even)
     blinking = resample(ground.blinking[:, None], times_ns, even)[:, 0] > 0.5
-    seen = (even_motion(motion, times_ns, even), beside[:, 0], blinking.astype(np.float64), beside[:, 1])
-    if rng.random() >= broken:
-        return Example(describe_motion(*seen), tuple(planted))
-    features = np.full((len(even), CHANNELS), np.nan, np.float32)
-    whole: list[Planting] = []
-    for first, last in _draw_runs(len(even), rng):
-        features[first:last] = describe_motion(*(part[first:last] for part in seen))
-        whole += [one for one in planted if first <= one.onset_s * RATE_HZ and one.offset_s * RATE_HZ < last]
-    return Example(features, tuple(whole))
-
-
-def _draw_runs(m: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """First sample of each run, and the one after its last."""
-    runs: list[tuple[int, int]] = []
-    first = 0
-    while m - first >= RUN_S[0] * RATE_HZ:
-        last = min(m, first + round(rng.uniform(*RUN_S) * RATE_HZ))
-        runs.append((first, last))
-        first = last + round(BREAK_S * RATE_HZ)
-    return runs
+    features = describe_motion(
+        even_motion(motion, times_ns, even), beside[:, 0], blinking.astype(np.float64), beside[:, 1]
+    )
+    return Example(features, tuple(planted))
 
 
 def _plan(length_s: float, rng: np.random.Generator, rate_per_minute: float) -> list[PlantedExpression]:
@@ -329,9 +299,7 @@ def example_times_ns(example: Example) -> NDArray[np.int64]:
     return even_grid(np.array([0, round((len(example.features) - 1) * NS_PER_S / RATE_HZ)], np.int64))
 
 
-def draw_examples(
-    grounds: Sequence[Ground], count: int, seed: int, rate_per_minute: float, broken: float = 0.0
-) -> list[Example]:
-    """Many examples (`draw_example`), each from a face picked at random."""
+def draw_examples(grounds: Sequence[Ground], count: int, seed: int, rate_per_minute: float) -> list[Example]:
+    """Many examples, each from a face picked at random."""
     rng = np.random.default_rng(np.random.SeedSequence([seed, 31]))
-    return [draw_example(grounds[int(rng.integers(len(grounds)))], rng, rate_per_minute, broken) for _ in range(count)]
+    return [draw_example(grounds[int(rng.integers(len(grounds)))], rng, rate_per_minute) for _ in range(count)]

@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 TRAINING_FACES, HELD_OUT_FACES = range(1, 513), range(10_001, 10_065)
 """Identities; every one is another face."""
 BACKGROUND_S = 6.0
-BROKEN = 0.35
-"""Share of the training stretches that are broken into runs of a few seconds."""
 RATE_PER_MINUTE, USUAL_RATE_PER_MINUTE = 9.0, 5.0
 """Planted expressions a minute in training, and where scores are calibrated."""
 
@@ -98,18 +96,16 @@ def train(
 
     torch.manual_seed(plan.seed)
     network = build_network()
-    first = draw_examples(training, plan.examples, plan.seed, RATE_PER_MINUTE, BROKEN)
+    first = draw_examples(training, plan.examples, plan.seed, RATE_PER_MINUTE)
     everything = np.concatenate([one.features for one in first])
-    mean, spread = np.nanmean(everything, axis=0), np.nanstd(everything, axis=0) + 1e-3
+    mean, spread = everything.mean(axis=0), everything.std(axis=0) + 1e-3
     steps = plan.rounds * plan.passes * (plan.examples // plan.batch)
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=1e-3)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, total_steps=steps)
     done = 0
     for part in range(plan.rounds):
         examples = (
-            first
-            if part == 0
-            else draw_examples(training, plan.examples, plan.seed + 100 * part, RATE_PER_MINUTE, BROKEN)
+            first if part == 0 else draw_examples(training, plan.examples, plan.seed + 100 * part, RATE_PER_MINUTE)
         )
         tensors = _stack(examples, mean, spread)
         order = np.random.default_rng(plan.seed + part)
@@ -136,12 +132,12 @@ def train(
 
 
 def _stack(examples: Sequence[Example], mean: NDArray[np.float32], spread: NDArray[np.float32]) -> list[Tensor]:
-    """Features, middles, edges and where edges are defined; stretches cut to the shortest, 0 between runs."""
+    """Features, middles, edges and where edges are defined; stretches cut to the shortest."""
     import torch
 
     length = min(len(one.features) for one in examples)
     targets = [target_arrays(one) for one in examples]
-    features = np.stack([np.nan_to_num((one.features - mean) / spread)[:length].T for one in examples])
+    features = np.stack([((one.features - mean) / spread)[:length].T for one in examples])
     arrays = [features, *(np.stack([target[at][:length] for target in targets]) for at in range(3))]
     return [torch.from_numpy(np.ascontiguousarray(array)) for array in arrays]
 
