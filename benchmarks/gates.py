@@ -32,6 +32,7 @@ GATES: dict[str, str] = {
     "sync_pairs": "benchmarks.sync_pairs:measure",
     "sync_proofs": "benchmarks.sync_proofs:measure",
     "sync_files": "benchmarks.sync_files:measure",
+    "physiology": "benchmarks.physiology:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 

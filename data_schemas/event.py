@@ -20,6 +20,7 @@ EVENT_KINDS: dict[str, str] = {
     "pause": "silence within or between speech turns",
     "r_peak": "R wave of the ECG",
     "scr": "skin conductance response",
+    "reaction": "what heart, skin and breath did after a cue",
     "cue": "context: question, stimulus, condition, baseline",
     "incongruence": "felt and shown emotion differ",
 }

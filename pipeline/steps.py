@@ -129,7 +129,19 @@ def encode(session: Session, config: Config, hook: Hook = silent) -> tuple[list[
             own.finish()
             encodings.append(encoding)
             problems += [*_complaints(encoding), *_unused(encoding, streams)]
-    return encodings, problems
+    return _with_reactions(encodings), problems
+
+
+def _with_reactions(encodings: Sequence[Encoding]) -> list[Encoding]:
+    """The same, with what each person's physiology did after each cue of their context."""
+    from modalities.physiology.reactions import with_reactions
+
+    cues = {one.person: [event for event in one.events if event.kind == "cue"]
+            for one in encodings if one.spec.channel == "context"}  # fmt: skip
+    return [
+        with_reactions(one, cues[one.person]) if one.spec.name == "physiology" and cues.get(one.person) else one
+        for one in encodings
+    ]
 
 
 def _encode_together(

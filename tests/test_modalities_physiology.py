@@ -285,7 +285,8 @@ def test_heart_rate_from_the_pulse_wave_where_there_is_no_ecg() -> None:
     assert valid[30:-30].all() and abs(np.median(rate[valid]) - 72) < 1.5
     assert not alone.track.column("ecg_quality")[1].any()
     both = encode(signal("ecg", x), signal("ppg", wave))
-    assert both.parameters["heart_rate_from"] == "ecg" and both.streams == ("ecg",)
+    assert both.parameters["heart_rate_from"] == "ecg" and both.streams == ("ecg", "ppg")
+    assert both.track.column("pulse_amplitude")[1][30:-30].all() and both.track.column("ecg_quality")[1][30:-30].all()
     rescued = encode(signal("ecg", NOISES["white"](len(x), np.random.default_rng(0))), signal("ppg", wave))
     assert rescued.parameters["heart_rate_from"] == "ppg" and any("PPG" in text for text in rescued.warnings)
     assert rescued.track.column("heart_rate_bpm")[1].mean() > 0.9

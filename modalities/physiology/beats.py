@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.physiology.beat_index import Evidence, beat_index, clarity, keep_beats
+from modalities.physiology.beat_index import Evidence, beat_index, keep_beats
 from modalities.physiology.detector import Chain, find_complexes
 from modalities.physiology.stretches import Stretch
 
@@ -24,7 +24,7 @@ _REFRACTORY_S = 0.25
 _SHAPE_S, _PULSE_S = (-0.15, 0.3), (-0.25, 0.35)
 _SHAPE_POINTS = 64
 _GROUP = 100
-_NEIGHBOURS, _WIDER = 9, 41
+_NEIGHBOURS, _WIDER, _FEW = 9, 41, 12
 
 
 @dataclass(frozen=True, eq=False)
@@ -34,8 +34,7 @@ class Beats:
     Attributes:
         at: Sample positions with fractions, increasing, float64 (n,).
         likeness: Correlation of each beat's shape with the typical one around it, 0..1 (n,).
-        quality: Index of each beat, 0..1: how sure it is that this is one and in its place (see `beat_index`), times the
-            root of how clearly it stands out of noise and drift (n,).
+        quality: How sure it is that this is a beat and in its place, 0..1 (n,); see `beat_index`.
         good: Beats of a part of the signal where beats resemble each other and come in a plausible rhythm, bool (n,).
         upright: Median height above the middle less depth below it, over their sum, -1..1; negative if upside-down.
     """
@@ -59,9 +58,14 @@ def find_r_peaks(stretch: Stretch, flip: bool = False) -> Beats:
         stretch: ECG in any unit, at least `SHORTEST_S` long and at `LOWEST_RATE_HZ` or more; else no beat is found.
         flip: Take the signal upside-down.
     """
+    return weigh_r_peaks(stretch, flip)[0]
+
+
+def weigh_r_peaks(stretch: Stretch, flip: bool = False) -> tuple[Beats, Evidence | None]:
+    """What `find_r_peaks` gives, and what its quality index was made from; None where there are no beats."""
     rate = stretch.rate_hz
     if stretch.seconds < SHORTEST_S or rate < LOWEST_RATE_HZ:
-        return Beats.none()
+        return Beats.none(), None
     raw = (stretch.values - np.median(stretch.values)) * (-1.0 if flip else 1.0)
     scale = float(np.percentile(np.abs(raw), 99))
     if scale <= 0:
@@ -69,14 +73,14 @@ def find_r_peaks(stretch: Stretch, flip: bool = False) -> Beats:
     raw = np.clip(raw / scale, -50, 50)
     chain = find_complexes(Stretch(stretch.start_ns, rate, raw))
     if len(chain.at) < 3:
-        return Beats.none()
+        return Beats.none(), None
     clean = clean_ecg(raw, rate)
     at, keep = r_summits(clean, chain, rate)
     likeness = shape_likeness(clean, at, rate, _SHAPE_S)
     evidence = Evidence.of(at / rate, likeness, chain.match[keep], chain.score[keep], chain.rival[keep])
-    sure = beat_index(evidence)
-    quality = sure * np.sqrt(clarity(raw, at, rate))
-    return Beats(at, np.clip(likeness, 0, 1), quality, keep_beats(evidence, sure), _upright(clean, at, rate))
+    quality = beat_index(evidence)
+    good = keep_beats(evidence, quality)
+    return Beats(at, np.clip(likeness, 0, 1), quality, good, _upright(clean, at, rate)), evidence
 
 
 def clean_ecg(raw: Values, rate_hz: float) -> Values:
@@ -202,7 +206,8 @@ def plausible(times_s: Values, likeness: Values) -> Flags:
 
     Of the nine beats around each one, the median likeness must reach 0.75 and the median deviation of the intervals
     from their own median stay below 15 %; or 0.9 and 27 %, which lets irregular but clearly shaped hearts (atrial
-    fibrillation) pass. Noise reaches 0.4 to 0.6 and 40 %, Poisson spikes 0.95 and 31 %.
+    fibrillation) pass. Noise reaches 0.4 to 0.6 and 40 %, Poisson spikes 0.95 and 31 %. Fewer than twelve beats are
+    alike by chance more often: for them 0.88 instead of 0.75.
 
     Args:
         times_s: Beat times, increasing, seconds (n,).
@@ -210,7 +215,7 @@ def plausible(times_s: Values, likeness: Values) -> Flags:
     """
     from scipy.ndimage import median_filter, uniform_filter1d
 
-    if len(times_s) < 3:
+    if len(times_s) < 5:
         return np.zeros(len(times_s), bool)
     intervals = np.diff(times_s)
     size = min(_NEIGHBOURS, len(intervals) - 1 + len(intervals) % 2)
@@ -219,11 +224,27 @@ def plausible(times_s: Values, likeness: Values) -> Flags:
     jitter = median_filter(np.abs(intervals / usual - 1), size, mode="nearest")
     jitter = np.r_[jitter[0], (jitter[1:] + jitter[:-1]) / 2, jitter[-1]]
     usual = np.r_[usual[0], (usual[1:] + usual[:-1]) / 2, usual[-1]]
-    rhythmic = ((typical > 0.75) & (jitter < 0.15)) | ((typical > 0.9) & (jitter < 0.27))
+    least = 0.75 if len(times_s) >= _FEW else 0.88
+    rhythmic = ((typical > least) & (jitter < 0.15)) | ((typical > 0.9) & (jitter < 0.27))
     rhythmic &= (usual > 60 / HIGHEST_BPM) & (usual < 60 / LOWEST_BPM)
     # A few beats that seem good by chance, amid noise, are none.
     around = uniform_filter1d(rhythmic.astype(np.float64), min(_WIDER, len(rhythmic)), mode="nearest")
-    return np.asarray(rhythmic & (around > 0.3), dtype=bool)
+    return np.asarray(rhythmic & (around > 0.45), dtype=bool)
+
+
+def pulse_heights(stretch: Stretch, beats: Beats) -> Values:
+    """Height of each pulse wave from the foot before it to its peak, in the signal's unit (n,)."""
+    from scipy.signal import butter, sosfiltfilt
+
+    rate = stretch.rate_hz
+    if not len(beats.at):
+        return np.zeros(0)
+    sos = butter(2, (0.5, min(8.0, 0.4 * rate)), "bandpass", fs=rate, output="sos")
+    reach = min(len(stretch.values) - 1, round(3 * rate))
+    clean = sosfiltfilt(sos, stretch.values - np.median(stretch.values), padtype="even", padlen=reach)
+    peak = np.clip(np.rint(beats.at).astype(int), 0, len(clean) - 1)
+    before = np.clip(peak[:, None] - np.arange(round(0.5 * rate)), 0, len(clean) - 1)
+    return np.asarray(clean[peak] - clean[before].min(axis=1))
 
 
 def find_pulses(stretch: Stretch) -> Beats:

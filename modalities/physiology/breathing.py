@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -15,6 +17,7 @@ RATE_HZ = 10.0
 SHORTEST_S = 10.0
 LOWEST_RATE_HZ = 1.0
 LOWEST_BPM, HIGHEST_BPM = 3.0, 60.0
+LINE_WINDOW_S = 10.0
 _BAND_HZ = (0.05, 1.0)
 _LONGEST_BRIDGE_S = 10.0
 _WINDOW_S, _LEAST_SHARE = 20.0, 0.6
@@ -79,4 +82,43 @@ def breathing_rate(grid_ns: Int64Array, stretches: list[tuple[Stretch, Values, N
             here = (grid_ns[first:stop] - start[run[0]]).astype(np.float64)
             out.values[first:stop] = np.interp(here, middle, 60 / seconds[run])
             out.valid[first:stop] = True
+    return out
+
+
+def line_length(grid_ns: Int64Array, stretches: Sequence[Stretch], rate: Column) -> Column:
+    """Way of the breathing line per second over the 10 s before, in depths of an ordinary breath.
+
+    The respiration line length of Timm (1982, J. Appl. Psychol. 67:391), made independent of the sensor's unit: what is
+    slower than 1 Hz, divided by the median over half minutes of its range. Shallower and slower breathing
+    shortens it. Valid where the breathing rate is and the stretch reaches 10 s back.
+
+    Args:
+        grid_ns: Where it is wanted.
+        stretches: The signal.
+        rate: From `breathing_rate`.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    out = Column.blank(len(grid_ns))
+    smooth = []
+    for stretch in stretches:
+        if stretch.seconds >= SHORTEST_S and stretch.rate_hz >= LOWEST_RATE_HZ:
+            slow = stretch.slowed(RATE_HZ)
+            smooth.append(Stretch(slow.start_ns, slow.rate_hz, gaussian_filter1d(slow.values, 0.16 * slow.rate_hz)))
+    depths = []
+    for one in smooth:
+        blocks = np.array_split(one.values, max(1, round(one.seconds / 30)))
+        depths += [float(np.subtract(*np.percentile(block, (95, 5)))) for block in blocks]
+    depth = float(np.median(depths)) if depths else 0.0
+    if depth <= 0:
+        return out
+    for one in smooth:
+        way = np.r_[0.0, np.cumsum(np.abs(np.diff(one.values)))] / depth
+        back = LINE_WINDOW_S * one.rate_hz
+        here = (grid_ns - one.start_ns) / NS_PER_S * one.rate_hz
+        inside = (here >= back) & (here <= len(way) - 1)
+        places = np.arange(len(way))
+        length = (np.interp(here, places, way) - np.interp(here - back, places, way)) / LINE_WINDOW_S
+        out.values[inside] = length[inside]
+        out.valid[inside] = rate.valid[inside]
     return out

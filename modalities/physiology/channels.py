@@ -13,12 +13,14 @@ from data_schemas.event import Event
 from data_schemas.stream import Signal
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.physiology import beats as beat_module
-from modalities.physiology.beats import Beats, find_pulses, find_r_peaks
+from modalities.physiology.beats import Beats, find_pulses, find_r_peaks, pulse_heights
 from modalities.physiology.breathing import LOWEST_RATE_HZ as LOWEST_BREATHING_RATE_HZ
 from modalities.physiology.breathing import SHORTEST_S as SHORTEST_BREATHING_S
-from modalities.physiology.breathing import breathing_rate, find_breaths
-from modalities.physiology.heart import Column, Intervals, beat_quality, heart_rate, intervals_of, variability
+from modalities.physiology.breathing import breathing_rate, find_breaths, line_length
+from modalities.physiology.correction import Rhythm
+from modalities.physiology.heart import Column, Intervals, beat_course, heart_rate, intervals_of, variability
 from modalities.physiology.stretches import Cut, Stretch, cut
+from modalities.physiology.variability import spectrum, spread
 
 _UPSIDE_DOWN = -0.25
 
@@ -84,11 +86,18 @@ def read_heart(signal: Signal, column: str, grid_ns: Int64Array, person: str, ki
     else:
         found = [find_pulses(stretch) for stretch in parts.stretches]
     pairs = list(zip(parts.stretches, found, strict=True))
-    intervals: list[Intervals] = [intervals_of(stretch, beats) for stretch, beats in pairs]
+    judged = [intervals_of(stretch, beats) for stretch, beats in pairs]
+    intervals: list[Intervals] = [one for one, _ in judged]
+    rhythms: list[Rhythm] = [rhythm for _, rhythm in judged]
     hearts = heart_rate(grid_ns, intervals)
     columns = {"heart_rate_bpm": hearts, "rmssd_ms": variability(grid_ns, intervals, hearts)}
+    columns["sdnn_ms"], columns["pnn50"] = spread(grid_ns, intervals, hearts)
+    columns["lf_ms2"], columns["hf_ms2"], columns["lf_hf"] = spectrum(grid_ns, intervals, hearts)
+    columns["beat_quality"] = beat_course(grid_ns, pairs, [one.quality for one in found], hearts)
     if kind == "ecg":
-        columns["ecg_quality"] = beat_quality(grid_ns, pairs, hearts)
+        columns["ecg_quality"] = beat_course(grid_ns, pairs, [one.likeness for one in found], hearts)
+    else:
+        columns["pulse_amplitude"] = _pulse_amplitude(grid_ns, pairs, hearts)
     reason, usable = reasons(grid_ns, parts, columns, beat_module.SHORTEST_S)
     for stretch, beats in pairs:
         if beats.good.any():
@@ -96,6 +105,10 @@ def read_heart(signal: Signal, column: str, grid_ns: Int64Array, person: str, ki
     reading = Reading(signal.info.name, columns, reason)
     good = np.concatenate([beats.good for beats in found]) if found else np.zeros(0, bool)
     likeness = np.concatenate([beats.likeness for beats in found])[good] if found else np.zeros(0)
+    index = np.concatenate([beats.quality for beats in found])[good] if found else np.zeros(0)
+    irregular = sum(one.irregular * len(one.ectopic) for one in rhythms) / max(
+        1, sum(len(one.ectopic) for one in rhythms)
+    )
     reading.quality = {
         "column": column,
         "rate_hz": round(rate, 3),
@@ -103,14 +116,16 @@ def read_heart(signal: Signal, column: str, grid_ns: Int64Array, person: str, ki
         "beats": int(np.count_nonzero(good)),
         "beats_refused": int(np.count_nonzero(~good)),
         "median_likeness": round(float(np.median(likeness)), 4) if len(likeness) else None,
-        "intervals_missed_or_extra": int(
-            sum(np.count_nonzero(_odd(one, beats)) for one, (_, beats) in zip(intervals, pairs, strict=True))
-        ),
+        "median_quality": round(float(np.median(index)), 4) if len(index) else None,
+        "beats_ectopic": int(sum(np.count_nonzero(one.ectopic) for one in rhythms)),
+        "beats_extra": int(sum(np.count_nonzero(one.extra) for one in rhythms)),
+        "beats_missed": int(sum(one.missed for one in rhythms)),
+        "irregular_share": round(irregular, 4),
         "electrode_off_s": round(_total_s(parts.off_ns), 3),
     }
     if kind == "ecg":
         reading.quality["inverted"] = flip
-        reading.events = _r_peaks(pairs, person)
+        reading.events = _r_peaks(pairs, rhythms, person)
         if flip:
             reading.warnings.append(f"'{signal.info.name}': the ECG is upside-down and was turned over")
     if parts.stretches and rate < least:
@@ -124,7 +139,11 @@ def read_breathing(signal: Signal, column: str, grid_ns: Int64Array) -> Reading:
     """Respiration rate from a belt or flow signal in any unit."""
     parts = cut(signal, column, bridge_s=0.25, flat_s=10.0)
     found = [(stretch, *find_breaths(stretch)) for stretch in parts.stretches]
-    columns = {"respiration_rate_bpm": breathing_rate(grid_ns, found)}
+    breaths = breathing_rate(grid_ns, found)
+    columns = {
+        "respiration_rate_bpm": breaths,
+        "respiration_line_length": line_length(grid_ns, parts.stretches, breaths),
+    }
     reason, usable = reasons(grid_ns, parts, columns, SHORTEST_BREATHING_S)
     rate = _rate_of(parts)
     quality = {
@@ -183,18 +202,30 @@ def _upside_down(found: Sequence[Beats]) -> bool:
     return bool(total) and sum(upright * count for upright, count in votes) / total < _UPSIDE_DOWN
 
 
-def _odd(intervals: Intervals, beats: Beats) -> NDArray[np.bool_]:
-    """Intervals between good beats that are not usable."""
-    return beats.good[:-1] & beats.good[1:] & ~intervals.usable if len(beats.good) > 1 else np.zeros(0, bool)
+def _pulse_amplitude(grid_ns: Int64Array, pairs: Sequence[tuple[Stretch, Beats]], hearts: Column) -> Column:
+    """Height of the pulse wave over its median of the whole recording."""
+    heights = [pulse_heights(stretch, beats) for stretch, beats in pairs]
+    all_good = [high[beats.good] for high, (_, beats) in zip(heights, pairs, strict=True)]
+    usual = float(np.median(np.concatenate(all_good))) if all_good and any(map(len, all_good)) else 0.0
+    if usual <= 0:
+        return Column.blank(len(grid_ns))
+    return beat_course(grid_ns, pairs, [np.clip(high / usual, 0, 100) for high in heights], hearts)
 
 
-def _r_peaks(pairs: Sequence[tuple[Stretch, Beats]], person: str) -> list[Event]:
+def _r_peaks(pairs: Sequence[tuple[Stretch, Beats]], rhythms: Sequence[Rhythm], person: str) -> list[Event]:
+    """The good beats; `score` is the index of each, `label` says if it is ectopic or extra."""
     events = []
-    for stretch, beats in pairs:
-        times = stretch.times_of(beats.at)
-        for time, likeness, good in zip(times.tolist(), beats.likeness.tolist(), beats.good.tolist(), strict=True):
-            if good:
-                events.append(Event("physiology", "r_peak", time, time + 1_000_000, time, person, round(likeness, 4)))
+    for (stretch, beats), rhythm in zip(pairs, rhythms, strict=True):
+        times = stretch.times_of(beats.at).tolist()
+        for at in np.flatnonzero(beats.good).tolist():
+            label = "ectopic" if rhythm.ectopic[at] else "extra" if rhythm.extra[at] else ""
+            details = {"likeness": round(float(beats.likeness[at]), 4)}
+            score = round(float(beats.quality[at]), 4)
+            events.append(
+                Event(
+                    "physiology", "r_peak", times[at], times[at] + 1_000_000, times[at], person, score, label, details
+                )
+            )
     return events
 
 

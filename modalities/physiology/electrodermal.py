@@ -41,16 +41,19 @@ def read_skin(signal: Signal, column: str, grid_ns: Int64Array, person: str) -> 
         is_off, is_noisy = skin.find_artefacts(slow, microsiemens)
         off += _bounds(slow, is_off)
         noisy += _bounds(slow, is_noisy)
-        for first, stop in _runs(~is_off & ~is_noisy):
+        spoiled = is_off | is_noisy
+        for first, stop in _runs(~_long(spoiled, skin.LONGEST_BRIDGE_S * slow.rate_hz)):
             whole = first == 0 and stop == len(slow.values)
             piece = slow if whole else Stretch(int(slow.times_of([first])[0]), slow.rate_hz, slow.values[first:stop])
+            bad = spoiled[first:stop]
             if piece.seconds < skin.SHORTEST_S:
                 continue
-            kept.append(piece)
-            smooth = skin.smooth(piece)
-            _fill(grid_ns, smooth, tonic, phasic)
+            bridged, level = skin.bridged(piece, bad) if bad.any() else (piece, piece)
+            kept += [Stretch(int(piece.times_of([a])[0]), piece.rate_hz, piece.values[a:b]) for a, b in _runs(~bad)]
+            _fill(grid_ns, skin.smooth(bridged), bad, tonic, phasic)
+            smooth = skin.smooth(level)
             found = skin.find_responses(smooth, skin.noise_in(piece, thinned), microsiemens)
-            events += [_event(smooth, one, person) for one in found]
+            events += [_event(smooth, one, person) for one in found if _seen(one, bad)]
     columns = {"eda_tonic_us": tonic, "eda_phasic_us": phasic, "scr_rate": _response_rate(grid_ns, kept, events)}
     off_ns = np.array([*parts.off_ns.tolist(), *off], np.int64).reshape(-1, 2)
     reason, usable = reasons(grid_ns, Cut(parts.stretches, parts.off_ns, parts.recorded_s), columns, skin.SHORTEST_S)
@@ -94,14 +97,29 @@ def _in_us(stretch: Stretch, unit: str) -> tuple[Stretch, bool]:
     return Stretch(slow.start_ns, slow.rate_hz, values * _TO_US.get(unit, 1.0)), slow is not stretch
 
 
-def _fill(grid_ns: Int64Array, smooth: Stretch, tonic: Column, phasic: Column) -> None:
+def _seen(one: skin.Response, bad: NDArray[np.bool_]) -> bool:
+    """Whether the onset of a response, or the moment after it, and most of its rise were recorded."""
+    return not bad[one.onset : one.onset + 3].all() and float(np.mean(bad[one.onset : one.peak + 1])) < 0.5
+
+
+def _long(spoiled: NDArray[np.bool_], samples: float) -> NDArray[np.bool_]:
+    """Runs that are longer than this, or touch an end."""
+    out = np.zeros(len(spoiled), bool)
+    for first, stop in _runs(spoiled):
+        out[first:stop] = stop - first > samples or first == 0 or stop == len(spoiled)
+    return out
+
+
+def _fill(grid_ns: Int64Array, smooth: Stretch, bad: NDArray[np.bool_], tonic: Column, phasic: Column) -> None:
     low, high = skin.decompose(smooth)
     first, stop = np.searchsorted(grid_ns, (smooth.start_ns, smooth.end_ns))
     here = (grid_ns[first:stop] - smooth.start_ns) / NS_PER_S
     since = np.arange(len(low)) / smooth.rate_hz
+    # A grid time is spoiled where the sample before or after it is.
+    sound = np.interp(here, since, bad.astype(np.float64)) == 0
     for column, part in ((tonic, low), (phasic, high)):
         column.values[first:stop] = np.interp(here, since, part)
-        column.valid[first:stop] = True
+        column.valid[first:stop] = sound
 
 
 def _event(smooth: Stretch, one: skin.Response, person: str) -> Event:

@@ -21,6 +21,7 @@ Reader = Callable[[Signal, str, Int64Array], Reading]
 
 _PERIOD_NS = 100_000_000
 _LEAST_USABLE = 0.1
+_OF_THE_HEART = ("heart_rate_bpm", "rmssd_ms", "sdnn_ms", "pnn50", "lf_ms2", "hf_ms2", "lf_hf", "beat_quality")
 _WORST_FIRST = ("electrode_off", "noise", "too_short", "gap")
 
 
@@ -53,14 +54,18 @@ class PhysiologyEncoder:
         readings: dict[str, Reading] = {}
         for done, (kind, reader) in enumerate(readers.items()):
             task.hook("physiology", done, len(readers))
-            if kind == "ppg" and "ecg" in readings and readings["ecg"].usable >= _LEAST_USABLE:
-                continue
             reading = _best(task, kind, reader, grid)
             if reading is not None:
                 readings[kind] = reading
         task.hook("physiology", len(readers), len(readers))
         heart_from = _choose_heart(readings)
-        parameters: dict[str, Any] = {"track_hz": 10, "heart_rate_from": heart_from, "rmssd_window_s": 30}
+        parameters: dict[str, Any] = {
+            "track_hz": 10,
+            "heart_rate_from": heart_from,
+            "rmssd_window_s": 30,
+            "hrv_window_s": 60,
+            "lf_window_s": 120,
+        }
         return Encoding(
             SPEC,
             person,
@@ -98,18 +103,19 @@ def _best(task: Task, kind: str, reader: Reader, grid: Int64Array) -> Reading | 
 
 
 def _choose_heart(readings: dict[str, Reading]) -> str | None:
-    """Where the heart rate comes from; a PPG that is not better than the ECG gives up its columns."""
+    """Where the heart rate comes from: the PPG only where the ECG is hardly usable and the PPG is better.
+
+    The other one gives up the columns that both have.
+    """
     ecg, ppg = readings.get("ecg"), readings.get("ppg")
     if ecg is None:
         return "ppg" if ppg is not None else None
     if ppg is None:
         return "ecg"
-    if ppg.usable <= ecg.usable:
-        ppg.columns.clear()
-        return "ecg"
-    for name in ("heart_rate_bpm", "rmssd_ms"):
-        ecg.columns.pop(name)
-    return "ppg"
+    best, other = ("ecg", ppg) if ecg.usable >= min(_LEAST_USABLE, ppg.usable) else ("ppg", ecg)
+    for name in _OF_THE_HEART:
+        other.columns.pop(name, None)
+    return best
 
 
 def _about_heart(heart_from: str | None, readings: dict[str, Reading]) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.physiology.beats import HIGHEST_BPM, LOWEST_BPM, Beats
+from modalities.physiology.correction import Rhythm, correct_rhythm
 from modalities.physiology.stretches import Stretch
 
 Values = NDArray[np.float64]
@@ -57,22 +58,30 @@ class Intervals:
         return (self.end_ns - self.start_ns) / NS_PER_S
 
 
-def intervals_of(stretch: Stretch, beats: Beats) -> Intervals:
-    """The intervals between the beats of one stretch, each judged against its neighbours."""
+def intervals_of(stretch: Stretch, beats: Beats) -> tuple[Intervals, Rhythm]:
+    """The intervals between the corrected beats of one stretch, each judged against its neighbours; and the rhythm."""
     from scipy.ndimage import median_filter
 
-    times = stretch.times_of(beats.at)
+    rhythm = correct_rhythm(beats.at / stretch.rate_hz, beats.good)
+    times = stretch.times_of(rhythm.times_s * stretch.rate_hz)
     start, end = times[:-1], times[1:]
     if not len(start):
-        return Intervals(start, end, np.zeros(0, bool), np.zeros(0, bool))
+        return Intervals(start, end, np.zeros(0, bool), np.zeros(0, bool)), rhythm
     seconds = (end - start) / NS_PER_S
-    both = beats.good[:-1] & beats.good[1:]
+    put_in = rhythm.source < 0
+    good = put_in | beats.good[rhythm.source]
     ratio = seconds / median_filter(seconds, 9, mode="nearest")
-    usable = both & (seconds >= 60 / HIGHEST_BPM) & (seconds <= 60 / LOWEST_BPM)
+    usable = good[:-1] & good[1:] & (seconds >= 60 / HIGHEST_BPM) & (seconds <= 60 / LOWEST_BPM)
     usable &= (ratio > _RATE_RATIO[0]) & (ratio < _RATE_RATIO[1])
-    clear = beats.likeness > _NORMAL_LIKENESS
+    usable &= ~(beats_out(rhythm) & ~rhythm.moved)[1:]
+    clear = ~rhythm.moved & (beats.likeness[rhythm.source] > _NORMAL_LIKENESS) & ~beats_out(rhythm)
     normal = usable & clear[:-1] & clear[1:] & (ratio > _NORMAL_RATIO[0]) & (ratio < _NORMAL_RATIO[1])
-    return Intervals(start, end, usable, normal)
+    return Intervals(start, end, usable, normal), rhythm
+
+
+def beats_out(rhythm: Rhythm) -> Flags:
+    """Beats of the rhythm that are ectopic, bool (m,)."""
+    return np.asarray((rhythm.source >= 0) & rhythm.ectopic[rhythm.source])
 
 
 def heart_rate(grid_ns: Int64Array, stretches: Sequence[Intervals]) -> Column:
@@ -121,16 +130,25 @@ def variability(grid_ns: Int64Array, stretches: Sequence[Intervals], rate: Colum
     return Column(np.sqrt(np.maximum(mean, 0)), valid)
 
 
-def beat_quality(grid_ns: Int64Array, stretches: Sequence[tuple[Stretch, Beats]], rate: Column) -> Column:
-    """Likeness of the nearest beats, 0..1: the median of five, where the heart rate is valid."""
+def beat_course(
+    grid_ns: Int64Array, stretches: Sequence[tuple[Stretch, Beats]], figures: Sequence[Values], rate: Column
+) -> Column:
+    """A figure of every beat over time: the median of five beats, where the heart rate is valid.
+
+    Args:
+        grid_ns: Where it is wanted.
+        stretches: With their beats.
+        figures: Of each stretch, one per beat.
+        rate: Of the heart.
+    """
     from scipy.ndimage import median_filter
 
     out = Column.blank(len(grid_ns))
-    for stretch, beats in stretches:
+    for (stretch, beats), values in zip(stretches, figures, strict=True):
         if not beats.good.any():
             continue
         times = stretch.times_of(beats.at)
-        smooth = median_filter(beats.likeness, min(5, len(times)), mode="nearest")
+        smooth = median_filter(values, min(5, len(times)), mode="nearest")
         first, stop = np.searchsorted(grid_ns, (times[0], times[-1] + 1))
         since = (times - times[0]).astype(np.float64)
         out.values[first:stop] = np.interp((grid_ns[first:stop] - times[0]).astype(np.float64), since, smooth)

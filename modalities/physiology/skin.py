@@ -25,6 +25,8 @@ _SMOOTH_S, _SEEN_SHARE = 0.16, 0.42
 _RECOVERY_S = 4.0
 _LONGEST_RISE_S, _LONGEST_RECOVERY_S = 3.0, 20.0
 _HIGHEST_US, _STEEPEST_US_PER_S, _JITTER_US = 100.0, 8.0, 0.08
+_SPIKE_US, _JUMP_US, _ONE_ARTEFACT_S = 0.08, 0.15, 3.5
+LONGEST_BRIDGE_S = 6.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,8 @@ def find_artefacts(stretch: Stretch, microsiemens: bool) -> tuple[Flags, Flags]:
     """Samples that cannot be skin conductance.
 
     The limits in uS follow Kleckner et al. (2018, "Simple, transparent, and flexible automated quality assessment
-    procedures for ambulatory electrodermal activity data"): range, and slope with the second around it. Noise: what is
-    faster than 1 Hz exceeds half of what is slower.
+    procedures for ambulatory electrodermal activity data"): range, and slope with 0.3 s around it. Noise: what is
+    faster than 1 Hz exceeds half of what is slower. Motion: see `find_jolts`.
 
     Args:
         stretch: At 10 to 20 Hz, not smoothed.
@@ -80,10 +82,90 @@ def find_artefacts(stretch: Stretch, microsiemens: bool) -> tuple[Flags, Flags]:
         second = max(3, round(2 * rate) // 2 * 2 + 1)
         off = (maximum_filter1d(np.abs(x), second, mode="nearest") < _LEAST_US) | (np.abs(x) > _HIGHEST_US)
         steep = np.abs(np.gradient(x) * rate) > _STEEPEST_US_PER_S if len(x) > 1 else np.zeros(len(x), bool)
-        noisy |= maximum_filter1d(steep.astype(np.uint8), second, mode="nearest").astype(bool)
+        noisy |= maximum_filter1d(steep.astype(np.uint8), max(3, round(0.6 * rate)), mode="nearest").astype(bool)
+        noisy |= find_jolts(stretch)
     else:
         noisy &= fast_power > 1e-4 * max(float(np.var(x)), 1e-300)
     return off, noisy & ~off
+
+
+def find_jolts(stretch: Stretch) -> Flags:
+    """Samples where the electrodes moved: no sweat gland is that fast, bool (n,).
+
+    A spike is what a running median of 1.5 s removes (it leaves any rise or fall as it is). A jump is a change within
+    0.3 s that is three quarters of all change within 0.6 s before and after it; the steepest response needs 0.6 s for
+    that. A rise is left alone if a response follows from it: no fall as sudden, and a decay within 2 s. Two of them
+    less than 3.5 s apart are one artefact if the level between them is another one than around them: both ends of a
+    pressure.
+
+    Args:
+        stretch: At 4 to 20 Hz, in uS, not smoothed.
+    """
+    from scipy.ndimage import binary_dilation, maximum_filter1d, median_filter, minimum_filter1d
+
+    x, rate = stretch.values, stretch.rate_hz
+    if rate < LOWEST_RATE_HZ or len(x) < 5:
+        return np.zeros(len(x), bool)
+    noise = float(np.median(np.abs(np.diff(x, 2)))) / 0.6745 / np.sqrt(6)
+    size, second = round(0.75 * rate) * 2 + 1, round(0.6 * rate) * 2 + 1
+    spread = maximum_filter1d(x, 4 * size, mode="nearest") - minimum_filter1d(x, 4 * size, mode="nearest")
+    over = x - median_filter(x, size, mode="nearest")
+    limit = np.maximum(_SPIKE_US + 0.1 * spread, 6 * noise)
+    found = over < -limit
+    for first, stop in _runs(over > limit):
+        found[first:stop] = _falls_at_once(x, first + int(x[first:stop].argmax()), rate)
+    step = max(1, round(0.3 * rate))
+    change = x[step:] - x[:-step]
+    moved = maximum_filter1d(x, second + step, mode="nearest") - minimum_filter1d(x, second + step, mode="nearest")
+    moved = moved[step // 2 : step // 2 + len(change)]
+    jump = (np.abs(change) > np.maximum(_JUMP_US, 8 * noise)) & (np.abs(change) > 0.75 * moved)
+    falls = np.flatnonzero(jump & (change < 0))
+    for first, stop in _runs(jump & (change > 0)):
+        paired = len(falls) and np.min(np.abs(falls - first)) < _ONE_ARTEFACT_S * rate
+        later = x[min(stop + step + round(2 * rate), len(x) - 1)]
+        if paired or later > x[first] + 0.85 * (x[min(stop + step, len(x) - 1)] - x[first]):
+            found[first : stop + step] = True
+    for at in falls.tolist():
+        found[at : at + step + 1] = True
+    edges = np.flatnonzero(np.diff(np.r_[False, found, False])).reshape(-1, 2)
+    for (first, before), (after, stop) in pairwise(edges.tolist()):
+        gap = (after - before) / rate
+        between, outside = float(np.median(x[before:after])), x[[max(first - 1, 0), min(stop, len(x) - 1)]]
+        if gap < 0.5 or (gap < _ONE_ARTEFACT_S and np.min(np.abs(between - outside)) > _JUMP_US):
+            found[before:after] = True
+    return np.asarray(binary_dilation(found, iterations=max(1, round(0.3 * rate))) if found.any() else found)
+
+
+def _falls_at_once(x: Values, top: int, rate: float) -> bool:
+    """Whether 0.3 s after a peak nearly half of its rise in the second before is lost."""
+    height = x[top] - x[max(0, top - round(rate)) : top + 1].min()
+    return bool(x[top] - x[min(len(x) - 1, top + round(0.3 * rate))] > 0.45 * height)
+
+
+def _runs(flags: Flags) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
+    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
+
+
+def bridged(stretch: Stretch, spoiled: Flags) -> tuple[Stretch, Stretch]:
+    """The stretch with straight lines through what is spoiled; and the same without the change of level across it.
+
+    The second is for finding responses: a level that differs after an artefact is no response.
+
+    Args:
+        stretch: Any.
+        spoiled: Samples to bridge, not all of them, bool (n,).
+    """
+    x = stretch.values.copy()
+    sound = np.flatnonzero(~spoiled)
+    x = np.interp(np.arange(len(x)), sound, x[sound])
+    level = x.copy()
+    edges = np.flatnonzero(np.diff(np.r_[False, spoiled, False])).reshape(-1, 2)
+    for first, stop in edges.tolist():
+        if first > 0 and stop < len(x):
+            rise = x[stop] - x[first - 1]
+            level[first:] -= np.interp(np.arange(first, len(x)), (first - 1, stop), (0, rise))
+    return Stretch(stretch.start_ns, stretch.rate_hz, x), Stretch(stretch.start_ns, stretch.rate_hz, level)
 
 
 def decompose(stretch: Stretch) -> tuple[Values, Values]:

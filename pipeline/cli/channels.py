@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +15,7 @@ from modalities.face.spotting.base import SPOTTERS
 from pipeline.cli.terminal import progress, say, show_table
 
 if TYPE_CHECKING:
+    from data_schemas.stream import Stream
     from pipeline.spotting import SpottedVideo
 
 
@@ -76,15 +77,37 @@ def register(app: typer.Typer) -> None:
             say(f"{video.name}: drawn to {picture}")
         raise typer.Exit(1 if failed else 0)
 
-    @app.command(help="Speech, pitch and pauses of sound files.\n\nExample: telltale voice interview.wav -o voice/")
-    def voice(files: list[Path] = _FILES, out: Path = _OUT, as_json: bool = _JSON) -> None:
-        raise typer.Exit(_run("voice", files, out, as_json))
+    @app.command(
+        help="Speech, pitch and pauses of sound files.\n\n"
+        "With --egemaps the 25 low-level descriptors of eGeMAPS join the tracks, and egemaps.csv holds its 88 "
+        "functionals.\n\n"
+        "Example: telltale voice interview.wav -o voice/ --egemaps"
+    )
+    def voice(
+        files: list[Path] = _FILES,
+        out: Path = _OUT,
+        egemaps: bool = typer.Option(False, "--egemaps", help="Add eGeMAPS under its standard names."),
+        opensmile: bool = typer.Option(False, "--opensmile", help="Add eGeMAPS as openSMILE computes it."),
+        embedding: Path | None = typer.Option(
+            None, "--embedding", metavar="FILE", help="Your own speech model: TorchScript, or weights."
+        ),
+        architecture: str | None = typer.Option(
+            None, "--architecture", metavar="NAME", help="Factory in torchaudio.models that the weights belong to."
+        ),
+        as_json: bool = _JSON,
+    ) -> None:
+        wanted: dict[str, Any] = {}
+        if egemaps or opensmile:
+            wanted["egemaps"] = "opensmile" if opensmile else True
+        if embedding is not None:
+            wanted |= {"embedding": str(embedding), "embedding_architecture": architecture}
+        raise typer.Exit(_run("voice", files, out, as_json, settings=wanted))
 
     @app.command(help="Pose and movement of body videos.\n\nExample: telltale body camera2.mp4 -o body/")
     def body(files: list[Path] = _FILES, out: Path = _OUT, as_json: bool = _JSON) -> None:
         raise typer.Exit(_run("body", files, out, as_json))
 
-    @app.command(help="Heart and skin conductance of physiology files.\n\n"
+    @app.command(help="Heart, skin, breath and temperature of physiology files, and what they do after each marker.\n\n"
                  "Example: telltale physio p01.acq -o physio/")  # fmt: skip
     def physio(
         files: list[Path] = _FILES,
@@ -132,9 +155,11 @@ def _run(
     as_json: bool,
     rate: float | None = None,
     columns: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
 ) -> int:
     from data_schemas.hook import silent
     from pipeline.journal import Journal
+    from pipeline.reactions import react_to_markers
     from pipeline.single import NO_CONSENT, encode_file
 
     say(NO_CONSENT)
@@ -146,7 +171,11 @@ def _run(
         target = out if len(files) == 1 else out / file.stem
         try:
             with progress() as hook:
-                encoding, _ = encode_file(file, channel, rate_hz=rate, columns=columns, hook=hook)
+                encoding, streams = encode_file(
+                    file, channel, rate_hz=rate, columns=columns, settings=settings, hook=hook
+                )
+                if channel == "physiology":
+                    encoding = react_to_markers(file, encoding, rate, hook)
         except TelltaleError as error:
             say(f"{file.name}: {error}", "red")
             journal.note("problem", file=str(file), what=str(error))
@@ -156,6 +185,8 @@ def _run(
         usable += 1
         status = max(status, 0 if encoding.track.valid.any() else 1)
         _save(encoding, target)
+        if settings and settings.get("egemaps"):
+            _save_functionals(encoding, streams, target)
         rows.append(_quality_row(file, encoding))
         for warning in encoding.warnings:
             say(f"{file.name}: {warning}", "yellow")
@@ -182,6 +213,26 @@ def _save(encoding: Encoding, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "events.csv").write_text(as_csv(as_rows(encoding.events)), encoding="utf-8", newline="")
     pq.write_table(track_table(encoding), folder / "tracks.parquet", compression="zstd")
+
+
+def _save_functionals(encoding: Encoding, streams: Mapping[str, Stream], folder: Path) -> None:
+    """The 88 functionals of eGeMAPS of the whole recording, one row; empty where undefined."""
+    import csv
+    import math
+
+    from data_schemas.stream import Audio
+    from modalities.voice.egemaps import Descriptors
+    from modalities.voice.egemaps_functionals import egemaps_functionals, summarise
+
+    sound = next(one for one in streams.values() if isinstance(one, Audio))
+    if encoding.parameters.get("egemaps") == "opensmile":
+        row = egemaps_functionals(sound, backend="opensmile")
+    else:
+        row = summarise(Descriptors.of_track(encoding.track))
+    with (folder / "egemaps.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(row)
+        writer.writerow("" if math.isnan(value) else f"{value:.7g}" for value in row.values())
 
 
 def _quality_row(file: Path, encoding: Encoding) -> dict[str, Any]:
