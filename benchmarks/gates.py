@@ -33,6 +33,7 @@ GATES: dict[str, str] = {
     "sync_proofs": "benchmarks.sync_proofs:measure",
     "sync_files": "benchmarks.sync_files:measure",
     "physiology": "benchmarks.physiology:measure",
+    "interaction": "benchmarks.interaction:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 

@@ -34,7 +34,10 @@ MODELS: dict[str, tuple[str, ...]] = {
 }
 """Models that MediaPipe's package brings along, as files below its `modules` folder."""
 
-EXTRAS: dict[str, str] = {"dev": "tests, linters and type checks, for work on Telltale itself"}
+EXTRAS: dict[str, str] = {
+    "dev": "tests, linters and type checks, for work on Telltale itself",
+    "egemaps": "eGeMAPS by openSMILE itself instead of our own; its licence is for research only",
+}
 """What each optional extra of the package adds."""
 
 DECODERS = ("h264", "hevc", "vp9", "mjpeg", "aac", "mp3", "pcm_s16le")

@@ -14,7 +14,15 @@ from data_schemas.session import Manifest
 from data_schemas.stream import Mark, Marks, StreamInfo
 from data_schemas.time import NS_PER_S
 from modalities.base import Task
-from modalities.context.cues import condition_of, cues_as_stream, expected_of, kind_of, person_of
+from modalities.context.cues import (
+    condition_of,
+    cues_as_stream,
+    expected_of,
+    kind_of,
+    people_columns,
+    person_of,
+    stakes_of,
+)  # fmt: skip
 from modalities.registry import load_encoder
 from sync.clock import ClockMap
 
@@ -217,3 +225,35 @@ def test_the_columns_are_the_union_of_the_rows(rows: list, start: float, length:
                 expected |= (times >= row.onset_ns) & (times < end)
         assert np.array_equal(encoding.track.column(name)[0].astype(bool), expected)
     assert len(encoding.events) == len(rows)
+
+
+def test_answers_and_stakes_are_columns_of_time() -> None:
+    encoding = encode(
+        mark(5, 2, kind="question", stakes="high"), mark(8, 1, kind="answer"), mark(20, kind="question", stakes=0.5)
+    )
+    assert where_on(encoding, "answer") == [(8.0, 9.0)]
+    since, known = encoding.track.column("since_answer_s")
+    assert not known[:80].any() and known[80:].all()
+    assert since[100] == pytest.approx(2.0)
+    stakes, told = encoding.track.column("stakes")
+    assert not told[:50].any() and told[50:].all()
+    assert set(stakes[50:200]) == {3.0} and set(stakes[200:]) == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("cell", "expected"), [("None", 0.0), ("2", 2.0), ("a lot", None), ("nan", None), (True, None)]
+)
+def test_stakes_are_numbers_or_words(cell: object, expected: float | None) -> None:
+    assert stakes_of(mark(0, stakes=cell)) == expected
+    assert stakes_of(mark(0)) is None
+
+
+def test_what_the_manifest_says_of_people() -> None:
+    manifest = Manifest.model_validate(
+        {
+            "name": "s",
+            "people": [{"id": "p01", "role": "suspect", "sex": "f"}, {"id": "p02"}],
+            "streams": [{"name": "a", "kind": "ignore", "file": "a.csv"}],
+        }
+    )
+    assert people_columns(manifest) == {"p01": {"role": "suspect", "sex": "f"}, "p02": {}}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
@@ -9,6 +10,7 @@ from data_schemas.session import Manifest
 from data_schemas.stream import Mark, Marks, StreamInfo
 from data_schemas.time import to_ns
 
+PERSON_COLUMNS = ("role", "sex", "age_group", "culture")
 EMOTIONS = ("negative", "positive", "surprise", "neutral")
 
 _KINDS: dict[str, tuple[str, ...]] = {
@@ -26,6 +28,8 @@ _KIND_COLUMNS = ("kind", "trial_type", "event_type", "type", "cue", "category", 
 _EXPECTED_COLUMNS = ("expected", "emotion", "valence", "target_emotion", "intended")
 _PERSON_COLUMNS = ("person", "participant", "participant_id", "subject", "subject_id", "who")
 _CONDITION_COLUMNS = ("condition", "cond", "block", "phase")
+_STAKES_COLUMNS = ("stakes", "stake", "stake_level", "incentive", "reward")
+_STAKES_WORDS = {"none": 0.0, "no": 0.0, "low": 1.0, "medium": 2.0, "mid": 2.0, "moderate": 2.0, "high": 3.0}
 _NOTHING = ("", "n/a", "na", "nan", "none", "null")
 _EXPECTED_WORDS: dict[str, str] = {
     **dict.fromkeys(("negative", "neg", "unpleasant", "sad", "sadness", "fear", "anger", "disgust"), "negative"),
@@ -90,6 +94,34 @@ def condition_of(row: Mark) -> str | None:
     if stated is not None or kind_of(row) != "condition":
         return stated
     return row.label or None
+
+
+def stakes_of(row: Mark) -> float | None:
+    """What is at stake: the number that the row states, or 0 none, 1 low, 2 medium, 3 high; None if it says nothing."""
+    lower = {str(name).strip().lower(): value for name, value in row.columns.items()}
+    stated = next((lower[name] for name in _STAKES_COLUMNS if lower.get(name) is not None), None)
+    if stated is None:
+        return None
+    text = str(stated).strip().lower()
+    if text in _STAKES_WORDS:
+        return _STAKES_WORDS[text]
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None
+
+
+def people_columns(manifest: Manifest) -> dict[str, dict[str, str]]:
+    """What the manifest says of each person that does not change over time: role, sex, age_group, culture.
+
+    Returns:
+        By person, the columns that are given; what is not given is absent.
+    """
+    return {
+        person.id: {name: value for name in PERSON_COLUMNS if (value := str(getattr(person, name)))}
+        for person in manifest.people
+    }
 
 
 def _cells(row: Mark, names: tuple[str, ...]) -> list[str]:

@@ -17,17 +17,17 @@ from data_schemas.intervals import Interval, IntervalSet
 from data_schemas.stream import Mark, Marks
 from data_schemas.time import NS_PER_S, Int64Array, to_ns, to_s
 from modalities.base import Task
-from modalities.context.cues import EMOTIONS, condition_of, expected_of, kind_of, person_of
+from modalities.context.cues import EMOTIONS, condition_of, expected_of, kind_of, person_of, stakes_of
 
 GRID_HZ = 10
 PRESENCE_S = 1.0
 """How long an instant counts as present in the 0/1 columns; its event stays an instant."""
 _INSTANT_NS = 1_000_000
-_KINDS = ("question", "stimulus", "baseline")
+_KINDS = ("question", "stimulus", "baseline", "answer")
 
 _SPEC = EncoderSpec(
     name="context",
-    version="1",
+    version="2",
     channel="context",
     inputs=("cues", "markers"),
     features=(
@@ -41,6 +41,16 @@ _SPEC = EncoderSpec(
         ),
         FeatureSpec("since_question_s", "s", "time since the last question began", 0, None, "nearest"),
         FeatureSpec("since_stimulus_s", "s", "time since the last stimulus began", 0, None, "nearest"),
+        FeatureSpec("answer", "1", "1 while an answer is given (1 s for an instant)", 0, 1, "nearest"),
+        FeatureSpec("since_answer_s", "s", "time since the last answer began", 0, None, "nearest"),
+        FeatureSpec(
+            "stakes",
+            "1",
+            "what is at stake, by the last cue that says so: its number, or low 1, medium 2, high 3",
+            None,
+            None,
+            "nearest",
+        ),
     ),
     event_kinds=("cue",),
     max_gap_s=0.5,
@@ -141,6 +151,8 @@ def _columns(
         out[f"expected_{emotion}"] = present([cue for cue in cues if expected_of(cue.row) == emotion])
     out["since_question_s"] = since("question")
     out["since_stimulus_s"] = since("stimulus")
+    out["since_answer_s"] = since("answer")
+    out["stakes"] = _stakes(cues, times)
     return out
 
 
@@ -160,6 +172,17 @@ def _conditions(cues: list[_Cue], times: Int64Array, extent: Interval) -> tuple[
             end = next((later.onset_ns for later, _ in stated[which + 1 :]), max(extent.end_ns, cue.onset_ns + 1))
         inside = (times >= cue.onset_ns) & (times < end)
         values[inside], known[inside] = code, True
+    return values, known
+
+
+def _stakes(cues: list[_Cue], times: Int64Array) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    """Stakes at each time: of the last cue that states any, until another one does."""
+    values, known = np.zeros(len(times)), np.zeros(len(times), dtype=bool)
+    for cue in cues:
+        stated = stakes_of(cue.row)
+        if stated is not None:
+            after = times >= cue.onset_ns
+            values[after], known[after] = stated, True
     return values, known
 
 

@@ -19,6 +19,10 @@ READERS: dict[str, str] = {
     "opensignals": "modalities.readers.opensignals:OpenSignalsReader",
     "empatica": "modalities.readers.empatica:EmpaticaReader",
     "bids_physio": "modalities.readers.bids_physio:BidsPhysioReader",
+    "eyetracker": "modalities.readers.eyetracker:EyeTrackerReader",
+    "experiment_log": "modalities.readers.experiment_logs:ExperimentLogReader",
+    "labchart": "modalities.readers.labchart:LabChartReader",
+    "biopac_text": "modalities.readers.biopac_text:BiopacTextReader",
     "table": "modalities.readers.table:TableReader",
     "events": "modalities.readers.events:EventTableReader",
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 from data_schemas.errors import MissingFileError, UnreadableFileError
 from modalities.readers.info import FileInfo
 from modalities.readers.registry import COMPANIONS, PICTURE_SUFFIXES, READERS, SUFFIXES, UNSUPPORTED, load_reader
+from modalities.readers.text_lines import program_of
 
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"XDF:", "xdf", "an XDF file"),
@@ -43,7 +44,8 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 _TEXT_MAGIC = ("BM", "FORM", "ID3")
 """Signatures that a table of text could begin with by chance; they count only where binary bytes follow."""
 _SUPPORTED = (
-    "video, sound, XDF, EDF/BDF, BrainVision, WFDB, BIOPAC .acq, OpenSignals, Empatica E4, CSV/TSV or BIDS physio"
+    "video, sound, XDF, EDF/BDF, BrainVision, WFDB, BIOPAC .acq or text, LabChart text, OpenSignals, Empatica E4, "
+    "eye tracker (Tobii, Pupil Labs, EyeLink ASC), PsychoPy, E-Prime, CSV/TSV or BIDS physio"
 )
 
 
@@ -143,6 +145,8 @@ def _by_suffix(path: Path, head: bytes) -> str:
             mend=f"Put the {COMPANIONS[suffix]} file beside it.",
         )
     promised = SUFFIXES.get(suffix)
+    if promised == "table" or suffix == ".log":
+        promised = program_of(head) or promised
     if promised is None and suffix in PICTURE_SUFFIXES:
         raise UnreadableFileError(f"the content is no picture though the name ends in {suffix}", file=path)
     if promised is None:
@@ -178,8 +182,17 @@ def looks_like_text(head: bytes) -> bool:
 
 
 def is_known(path: Path) -> bool:
-    """Whether a file's name promises a recording, supported or not: what `discover` must report when it fails."""
+    """Whether a file's name promises a recording, supported or not: what `discover` must report when it fails.
+
+    Logs are written by every program: only one whose content is an experiment's counts.
+    """
     suffix = path.suffix.lower()
+    if suffix == ".log":
+        try:
+            with path.open("rb") as handle:
+                return program_of(handle.read(4096)) is not None
+        except OSError:
+            return False
     return suffix in SUFFIXES or suffix in UNSUPPORTED or path.name.lower().endswith((".tsv.gz", ".csv.gz"))
 
 

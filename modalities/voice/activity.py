@@ -25,6 +25,7 @@ _QUIET_DB = -75.0
 _VARIATION_FRAMES = 121
 _VARIATION_DB = 2.0
 _HOLD_FRAMES, _HELD_OCTAVES, _HELD_SHARE = 10, 0.005, 0.6
+_LEAST_NOTES, _NOTE_OCTAVES = 3, 0.04
 _REACH_FRAMES = 25
 _CLOSE_FRAMES = 16
 _LEAST_FRAMES, _LEAST_VOICED = 8, 5
@@ -138,7 +139,11 @@ def _liveliness(bands_db: Floats, able: Flags) -> Floats:
 
 
 def _held_tones(pitch_hz: Floats) -> Flags:
-    """Where, within 3 s, most of the pitch stays put for 100 ms at a time: notes of music; speech always glides."""
+    """Where, within 3 s, most of the pitch stays put for 100 ms at a time, at several heights: notes of music.
+
+    Speech always glides; a monotonous (or synthesised) voice stays at one height, or two people at two. Less than 3 s
+    of it is no music: speech is never cut for a few even syllables.
+    """
     from scipy.ndimage import uniform_filter1d
 
     back = _HOLD_FRAMES
@@ -153,7 +158,23 @@ def _held_tones(pitch_hz: Floats) -> Flags:
     share = uniform_filter1d(held, window, mode="constant") / np.maximum(
         uniform_filter1d(both, window, mode="constant"), 1e-9
     )
-    return share > _HELD_SHARE
+    notes = uniform_filter1d(_note_changes(octave, held > 0).astype(np.float64), window, mode="constant") * window
+    music = (share > _HELD_SHARE) & (notes > _LEAST_NOTES - 0.5)
+    for first, stop in runs(music):
+        if stop - first < window:
+            music[first:stop] = False
+    return music
+
+
+def _note_changes(octave: NDArray[np.floating], held: Flags) -> Flags:
+    """Where a held pitch begins that is another than the held one before."""
+    out = np.zeros(len(held), bool)
+    before = None
+    for first, stop in runs(held):
+        pitch = float(np.median(octave[first:stop]))
+        out[first] = before is not None and abs(pitch - before) > _NOTE_OCTAVES
+        before = pitch
+    return out
 
 
 def _sum_db(bands_db: Floats) -> Floats:

@@ -84,6 +84,10 @@ class Sound:
         """Times, ns on the stream's clock, of the centres of frames by index."""
         return self.audio.times_of(np.rint(np.asarray(frames) * self._native_hop).astype(np.int64))
 
+    def times_at(self, frames: NDArray[np.float64]) -> Int64Array:
+        """Times, ns on the stream's clock, of places between frames, given as fractions of a frame's index."""
+        return self.audio.times_of(np.rint(frames * self._native_hop).astype(np.int64))
+
     def blocks(self, seconds: float = _BLOCK_S) -> Iterator[Block]:
         """The whole stream as runs of frames, each about `seconds` long; one block of sound in memory at a time."""
         frames_per_unit = HOP // gcd(HOP, self._up) * self._up // HOP

@@ -2,58 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import UnreadableFileError
-from data_schemas.event import Event
-from data_schemas.features import Encoding, Track
-from data_schemas.intervals import IntervalSet
+from data_schemas.errors import InvalidValueError, UnreadableFileError
+from data_schemas.features import EncoderSpec, Encoding, Track
 from data_schemas.stream import Audio
-from data_schemas.time import Int64Array
 from modalities.base import Task
-from modalities.voice.activity import Activity, find_speech, noise_floor
-from modalities.voice.features import SPEC
-from modalities.voice.frames import Rows, measure
-from modalities.voice.pitch import VOICED_STRENGTH, join_candidates
-from modalities.voice.rhythm import find_nuclei, find_spans, syllable_rate, talking_share
+from modalities.voice.analysis import Voice, analyse
+from modalities.voice.events import find_events
+from modalities.voice.features import EGEMAPS_SPEC, SPEC
+from modalities.voice.rhythm import syllable_rate, talking_share
 
-Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
+Columns = list[tuple[NDArray[Any], Flags]]
 
-_LOUDEST_FLOOR_DB = -40.0
-_VOICED_ABOVE_DB = 6.0
 _SHORTEST_NS = 50_000_000
-_EDGE_NS = 25_000_000
-_MIDDLE_BANDS = slice(1, 6)
 
 
 @dataclass(frozen=True)
-class _Voice:
-    """Everything that was found in one stream; arrays of n frames."""
+class _Heard:
+    """What was made of a task: the stream that was taken and its analysis, or neither; and what went wrong."""
 
-    times_ns: Int64Array
-    rows: Rows
-    silent: Flags
-    gap: Flags
-    pitch_hz: Floats
-    voiced: Flags
-    voicing: Floats
-    activity: Activity
-    nuclei: NDArray[np.int64]
-    clipped: int
-    complaint: str = ""
+    stream: Audio | None
+    voice: Voice | None
+    warnings: tuple[str, ...]
 
 
 class VoiceEncoder:
     """Prosody, speech turns and pauses of one person's microphone.
 
-    Several streams of sound: the first one that is not digital silence throughout. Settings: `channel` (int) takes one
-    channel of the stream instead of the mean of all. Memory: one block of 30 s of sound and about 100 bytes for each
-    10 ms of the recording.
+    Several streams of sound: the first one that is not digital silence throughout. Memory: one block of 30 s of sound
+    and about 250 bytes for each 10 ms of the recording.
+
+    Settings, all optional:
+        channel (int): take one channel of the stream instead of the mean of all.
+        egemaps (bool or str): add the 25 low-level descriptors of eGeMAPS under their standard names; "opensmile" lets
+            that optional extra compute them.
+        embedding (str): file of the user's speech model, which adds columns `embedding_<n>`; see `embedding.py`.
+        embedding_architecture (str): factory in `torchaudio.models`, where the file holds weights only.
+        questions_s (list of float): ends of questions in session seconds; adds events `response`.
     """
 
     spec = SPEC
@@ -65,95 +57,136 @@ class VoiceEncoder:
             A track with a sample every 10 ms of the stream; digital silence is masked with "silent".
 
         Raises:
-            UnreadableFileError: nothing of any stream could be read.
+            UnreadableFileError: nothing of any stream could be read, or the speech model could not.
             InvalidValueError: the stream has no such channel as the settings ask for.
         """
-        channel = task.settings.get("channel")
-        chosen: tuple[Audio, _Voice] | None = None
-        warnings: list[str] = []
-        failed: UnreadableFileError | None = None
-        for stream in task.of_kind("audio"):
-            if not isinstance(stream, Audio) or stream.axis.n == 0:
-                warnings.append(f"'{stream.info.name}' holds no sound")
-                continue
-            try:
-                voice = _analyse(stream, channel, task)
-            except UnreadableFileError as error:
-                failed = error
-                warnings.append(str(error))
-                continue
-            if chosen is None or _usable(voice):
-                if chosen is not None:
-                    warnings.append(f"'{chosen[0].info.name}' is silent throughout; '{stream.info.name}' is used")
-                chosen = (stream, voice)
-            if _usable(voice):
-                break
-        if chosen is None:
-            if failed is not None:
-                raise failed
-            empty = Track.empty(SPEC.feature_names)
-            return Encoding(SPEC, task.person, empty, warnings=tuple(warnings) or ("no stream of sound",))
-        stream, voice = chosen
-        return Encoding(
-            SPEC,
-            task.person,
-            _track(stream, voice),
-            _events(voice, task.person),
-            _quality(stream, voice),
-            (stream.info.name,),
-            {"channel": "mean of all" if channel is None else int(channel), "hop_s": 0.01, "pitch_hz": [60, 500]},
-            (*warnings, *_complaints(stream, voice)),
+        return _encoding(task, _hear(task))
+
+    def encode_together(self, tasks: Sequence[Task]) -> list[Encoding]:
+        """Encode people whose microphones hear each other: what crosses over is not their speech.
+
+        Args:
+            tasks: One per person, each with that person's own microphone, all on the session clock.
+
+        Returns:
+            One encoding per task, in order. Pitch and the other measures stay those of the microphone; speech, turns,
+            pauses and what is derived of them are the person's own.
+
+        Raises:
+            As `encode`.
+        """
+        from modalities.voice.speakers import Microphone, find_speakers
+
+        heard = [_hear(task) for task in tasks]
+        own = [one.voice for one in heard if one.voice is not None and one.voice.usable]
+        if len(own) < 2:
+            return [_encoding(task, one) for task, one in zip(tasks, heard, strict=True)]
+        found = iter(find_speakers([Microphone.of(voice) for voice in own]))
+        encodings = []
+        for task, one in zip(tasks, heard, strict=True):
+            if one.voice is not None and one.voice.usable:
+                speech = next(found)
+                activity = replace(one.voice.activity, speech=speech)
+                nuclei = one.voice.nuclei[speech[one.voice.nuclei]]
+                one = replace(one, voice=replace(one.voice, activity=activity, nuclei=nuclei))
+            encodings.append(_encoding(task, one))
+        return encodings
+
+
+def _hear(task: Task) -> _Heard:
+    """Analyse the first stream of a task that is not digital silence throughout."""
+    channel = task.settings.get("channel")
+    chosen: tuple[Audio, Voice] | None = None
+    warnings: list[str] = []
+    failed: UnreadableFileError | None = None
+    for stream in task.of_kind("audio"):
+        if not isinstance(stream, Audio) or stream.axis.n == 0:
+            warnings.append(f"'{stream.info.name}' holds no sound")
+            continue
+        try:
+            voice = analyse(stream, channel, task.hook, harmonics=_backend(task.settings) == "own")
+        except UnreadableFileError as error:
+            failed = error
+            warnings.append(str(error))
+            continue
+        if chosen is None or voice.usable:
+            if chosen is not None:
+                warnings.append(f"'{chosen[0].info.name}' is silent throughout; '{stream.info.name}' is used")
+            chosen = (stream, voice)
+        if voice.usable:
+            break
+    if chosen is None:
+        if failed is not None:
+            raise failed
+        return _Heard(None, None, tuple(warnings) or ("no stream of sound",))
+    stream, voice = chosen
+    return _Heard(stream, voice, (*warnings, *_complaints(stream, voice)))
+
+
+def _encoding(task: Task, heard: _Heard) -> Encoding:
+    settings = task.settings
+    if heard.stream is None or heard.voice is None:
+        return Encoding(SPEC, task.person, Track.empty(SPEC.feature_names), warnings=heard.warnings)
+    stream, voice = heard.stream, heard.voice
+    spec, columns = SPEC, _columns(voice)
+    backend = _backend(settings)
+    if backend is not None:
+        from modalities.voice.egemaps import describe, egemaps_lld
+
+        described = (
+            describe(voice)
+            if backend == "own"
+            else egemaps_lld(stream, settings.get("channel"), backend=backend).at(voice.times_ns)
         )
+        spec = replace(spec, features=(*spec.features, *EGEMAPS_SPEC))
+        columns += list(zip(described.values.T, described.valid.T, strict=True))
+    if settings.get("embedding"):
+        from modalities.voice.embedding import embed, embedding_features, load_speech_model
+
+        model = load_speech_model(settings["embedding"], settings.get("embedding_architecture"))
+        vectors = embed(stream, model, settings.get("channel"), task.hook).on_grid(voice.times_ns)
+        spec = replace(spec, features=(*spec.features, *embedding_features(vectors[0].shape[1], model)))
+        columns += [(vectors[0][:, at], vectors[1]) for at in range(vectors[0].shape[1])]
+    channel = settings.get("channel")
+    return Encoding(
+        spec,
+        task.person,
+        _track(stream, voice, spec, columns),
+        find_events(voice, task.person, _questions_ns(settings)),
+        _quality(stream, voice),
+        (stream.info.name,),
+        {
+            "channel": "mean of all" if channel is None else int(channel),
+            "hop_s": 0.01,
+            "pitch_hz": [60, 500],
+            **{key: settings[key] for key in ("egemaps", "embedding", "embedding_architecture") if settings.get(key)},
+        },
+        heard.warnings,
+    )
 
 
-def _usable(voice: _Voice) -> bool:
-    return bool(np.any(~voice.silent & ~voice.gap))
+def _backend(settings: Mapping[str, Any]) -> str | None:
+    """Which backend of eGeMAPS is wanted, if any."""
+    wanted = settings.get("egemaps")
+    return None if not wanted else "own" if wanted is True else str(wanted)
 
 
-def _analyse(audio: Audio, channel: int | None, task: Task) -> _Voice:
-    times, rows, clipped, complaint = measure(audio, channel, task.hook)
-    silent = rows.silent()
-    gap = _gaps(times, audio.support) | rows.broken
-    silent &= ~gap
-    usable = ~gap
-    floor = noise_floor(rows.bands_db, usable)
-    # Sound that does not rise above the noise is not voiced, however regular: mains hum in a pause has no pitch.
-    quiet = 10 ** (np.minimum(floor, 200).astype(np.float64) / 10)
-    floor_db = np.minimum(10 * np.log10(quiet.sum(axis=1)), _LOUDEST_FLOOR_DB)
-    level_db = 10 * np.log10(np.sum(10 ** (rows.bands_db.astype(np.float64) / 10), axis=1))
-    lacking = np.clip(1 - (level_db - floor_db) / _VOICED_ABOVE_DB, 0, 1)
-    strength = np.where((silent | gap)[:, None], np.float32(0), rows.strength)
-    frequency = np.where((silent | gap)[:, None], np.float32(0), rows.frequency)
-    threshold = (VOICED_STRENGTH + lacking).astype(np.float32)
-    pitch, voiced, voicing = join_candidates(frequency, strength, threshold)
-    activity = find_speech(rows.bands_db, floor, voicing, pitch, silent, gap)
-    middle = 10 * np.log10(np.sum(10 ** (rows.bands_db[:, _MIDDLE_BANDS].astype(np.float64) / 10), axis=1))
-    nuclei = find_nuclei(middle.astype(np.float32), voiced, activity.speech)
-    return _Voice(times, rows, silent, gap, pitch, voiced, voicing, activity, nuclei, clipped, complaint)
+def _questions_ns(settings: Mapping[str, Any]) -> list[int]:
+    try:
+        return [round(float(one) * 1e9) for one in settings.get("questions_s", ())]
+    except (TypeError, ValueError) as error:
+        raise InvalidValueError(
+            "the ends of the questions are no numbers", got=settings.get("questions_s"), expected="a list of seconds"
+        ) from error
 
 
-def _gaps(times_ns: Int64Array, support: IntervalSet) -> Flags:
-    """Frames whose window reaches into a hole of the support; the outer ends of the stream are no holes."""
-    bounds = support.bounds
-    if not len(bounds):
-        return np.ones(len(times_ns), bool)
-    gap = (times_ns < bounds[0, 0]) | (times_ns > bounds[-1, 1])
-    for hole_start, hole_end in zip(bounds[:-1, 1].tolist(), bounds[1:, 0].tolist(), strict=True):
-        gap |= (times_ns > hole_start - _EDGE_NS) & (times_ns < hole_end + _EDGE_NS)
-    return np.asarray(gap, dtype=bool)
-
-
-def _track(audio: Audio, voice: _Voice) -> Track:
-    rows, n = voice.rows, len(voice.times_ns)
+def _columns(voice: Voice) -> Columns:
+    """Values and validity of the features of `SPEC`, in order."""
+    rows, detail = voice.rows, voice.detail
     able = ~voice.silent & ~voice.gap
-    reason = np.full(n, "", dtype=object)
-    reason[voice.silent], reason[voice.gap] = "silent", "gap"
-    if _is_short(audio):
-        able[:] = False
-        reason[:] = "too_short"
     share, share_known = talking_share(voice.activity.speech, voice.gap)
     rate, rate_known = syllable_rate(voice.nuclei, voice.activity.speech)
-    columns: tuple[tuple[NDArray[Any], Flags], ...] = (
+    return [
         (voice.activity.speech, able),
         (voice.pitch_hz, able & voice.voiced),
         (voice.voicing, able),
@@ -164,47 +197,30 @@ def _track(audio: Audio, voice: _Voice) -> Track:
         (rows.tilt_db, able),
         (share, able & share_known),
         (rate, able & rate_known),
-    )
+        (voice.hnr_db, able & voice.voiced),
+        (detail.jitter, able & detail.regular),
+        (detail.shimmer_db, able & detail.regular),
+        *((detail.formants_hz[:, at], able & (detail.formants_hz[:, at] > 0)) for at in range(3)),
+        (rows.ear[:, 0], able),
+        *((rows.mfcc[:, at], able) for at in range(rows.mfcc.shape[1])),
+    ]
+
+
+def _track(audio: Audio, voice: Voice, spec: EncoderSpec, columns: Columns) -> Track:
+    reason = np.full(len(voice.times_ns), "", dtype=object)
+    reason[voice.silent], reason[voice.gap] = "silent", "gap"
+    valid = np.stack([ok & ~voice.silent & ~voice.gap for _, ok in columns], axis=1)
+    if audio.axis.n * audio.axis.period_ns < _SHORTEST_NS:
+        valid[:] = False
+        reason[:] = "too_short"
     values = np.stack([column for column, _ in columns], axis=1).astype(np.float32)
-    low = [-np.inf if feature.low is None else feature.low for feature in SPEC.features]
-    high = [np.inf if feature.high is None else feature.high for feature in SPEC.features]
+    low = [-np.inf if feature.low is None else feature.low for feature in spec.features]
+    high = [np.inf if feature.high is None else feature.high for feature in spec.features]
     values = np.clip(values, low, high).astype(np.float32)
-    return Track(voice.times_ns, SPEC.feature_names, values, np.stack([ok for _, ok in columns], axis=1), reason)
+    return Track(voice.times_ns, spec.feature_names, values, valid, reason)
 
 
-def _is_short(audio: Audio) -> bool:
-    return audio.axis.n * audio.axis.period_ns < _SHORTEST_NS
-
-
-def _events(voice: _Voice, person: str) -> tuple[Event, ...]:
-    """Turns and pauses; a frame stands for the 10 ms around its centre."""
-    times = voice.times_ns
-    half = 5_000_000
-    found = []
-    for span in find_spans(voice.activity.speech, voice.gap):
-        onset, offset = max(int(times[0]), int(times[span.first]) - half), int(times[span.stop - 1]) + half
-        part = slice(span.first, span.stop)
-        details: dict[str, Any]
-        score = None
-        if span.what == "turn":
-            pitch = voice.pitch_hz[part][voice.voiced[part]]
-            speech = voice.activity.speech[part]
-            score = round(float(np.median(voice.activity.excess_db[part][speech])), 2)
-            details = {
-                "speech_s": round(float(np.count_nonzero(speech)) / 100, 2),
-                "syllables": int(np.count_nonzero((voice.nuclei >= span.first) & (voice.nuclei < span.stop))),
-                "median_pitch_hz": round(float(np.median(pitch)), 2) if len(pitch) else None,
-                "median_intensity_db": round(float(np.median(voice.rows.intensity_db[part][speech])), 2),
-            }
-        else:
-            details = {"digital_silence_share": round(float(voice.silent[part].mean()), 3)}
-        kind = "speech_turn" if span.what == "turn" else "pause"
-        label = "" if span.what == "turn" else span.what.removeprefix("pause ")
-        found.append(Event("voice", kind, onset, offset, None, person, score, label, details))
-    return tuple(found)
-
-
-def _quality(audio: Audio, voice: _Voice) -> dict[str, Any]:
+def _quality(audio: Audio, voice: Voice) -> dict[str, Any]:
     """Shares of the recorded time, and the ratio of speech to noise."""
     seen = ~voice.gap
     speech = voice.activity.speech & seen
@@ -223,10 +239,28 @@ def _quality(audio: Audio, voice: _Voice) -> dict[str, Any]:
         "clipped_share": round(voice.clipped / max(1, audio.axis.n), 6),
         "snr_db": snr,
         "noise_floor_db": None if noise_db is None else round(noise_db, 2),
+        "syllables_per_s": round(len(voice.nuclei) / (speech.sum() / 100), 2) if speech.any() else None,
+        **_typical(voice, speech),
     }
 
 
-def _complaints(audio: Audio, voice: _Voice) -> list[str]:
+def _typical(voice: Voice, speech: Flags) -> dict[str, float | None]:
+    """Medians over the voiced speech; None where there is none."""
+    talks = speech & voice.voiced
+    regular = talks & voice.detail.regular
+
+    def median(values: NDArray[np.float32], where: Flags, digits: int) -> float | None:
+        return round(float(np.median(values[where])), digits) if where.any() else None
+
+    return {
+        "median_pitch_hz": median(voice.pitch_hz, talks, 2),
+        "median_hnr_db": median(voice.hnr_db, talks, 2),
+        "median_jitter": median(voice.detail.jitter, regular, 5),
+        "median_shimmer_db": median(voice.detail.shimmer_db, regular, 4),
+    }
+
+
+def _complaints(audio: Audio, voice: Voice) -> list[str]:
     name = audio.info.name
     found = [voice.complaint] if voice.complaint else []
     if voice.clipped > 0.001 * audio.axis.n:

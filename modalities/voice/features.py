@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from data_schemas.features import EncoderSpec, FeatureSpec
+from modalities.voice.egemaps_names import EGEMAPS_UNITS
+
+EYBEN = "Eyben et al. 2016"
+BOERSMA = "Boersma 1993"
 
 SPEC = EncoderSpec(
     name="voice",
-    version="1",
+    version="2",
     channel="voice",
     inputs=("audio",),
     features=(
@@ -38,7 +42,57 @@ SPEC = EncoderSpec(
             "linear",
             "de Jong & Wempe 2009",
         ),
+        FeatureSpec("hnr_db", "dB", "harmonics-to-noise ratio in 50 ms; only where voiced", -30, 50, "linear", BOERSMA),
+        FeatureSpec(
+            "jitter",
+            "1",
+            "difference of successive glottal periods over the mean period, in 0.2 s; only where voiced",
+            0,
+            0.5,
+            "linear",
+            f"{EYBEN}; inverse filtering: Davis 1976",
+        ),
+        FeatureSpec(
+            "shimmer_db",
+            "dB",
+            "difference of the levels of successive glottal periods, in 0.2 s; only where voiced",
+            0,
+            30,
+            "linear",
+            f"{EYBEN}; inverse filtering: Davis 1976",
+        ),
+        *(
+            FeatureSpec(
+                f"f{number}_hz",
+                "Hz",
+                f"frequency of formant {number} in 25 ms; only where voiced",
+                90,
+                5300,
+                "linear",
+                "Markel & Gray 1976; Talkin 1987",
+            )
+            for number in (1, 2, 3)
+        ),
+        FeatureSpec("loudness", "1", "sum of the compressed auditory bands in 20 ms", 0, None, "linear", EYBEN),
+        *(
+            FeatureSpec(
+                f"mfcc_{number}",
+                "1",
+                f"mel-frequency cepstral coefficient {number} of 26 bands in 20 ms, liftered",
+                None,
+                None,
+                "linear",
+                "Davis & Mermelstein 1980",
+            )
+            for number in range(1, 13)
+        ),
     ),
-    event_kinds=("speech_turn", "pause"),
+    event_kinds=("speech_turn", "pause", "filled_pause", "response"),
     max_gap_s=0.05,
 )
+
+EGEMAPS_SPEC = tuple(
+    FeatureSpec(name, unit, f"eGeMAPS low-level descriptor {name}", None, None, "linear", EYBEN)
+    for name, unit in EGEMAPS_UNITS.items()
+)
+"""Columns that the setting `egemaps` adds, under their standard names."""

@@ -11,6 +11,7 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.hook import Hook, silent
 from data_schemas.stream import Audio
 from data_schemas.time import Int64Array
+from modalities.voice.auditory import Ear
 from modalities.voice.blocks import CONTEXT, HOP, Block, Sound
 from modalities.voice.pitch import find_candidates
 from modalities.voice.spectrum import SpectrumMeter
@@ -21,9 +22,13 @@ LSB = 1 / 32768
 """One step of 16-bit sound: what moves by less is digital silence."""
 
 
+EAR = ("loudness", "alpha_ratio_db", "hammarberg_db", "slope_low", "slope_high", "flux")
+"""Columns of `Rows.ear`, in order."""
+
+
 @dataclass(frozen=True)
 class Rows:
-    """Measures of n frames, 10 ms apart; about 100 bytes for each, the only thing kept of the sound.
+    """Measures of n frames, 10 ms apart; about 200 bytes for each, the only thing kept of the sound.
 
     Attributes:
         frequency: Pitch candidates in Hz (n, k), 0 where there is none.
@@ -34,6 +39,8 @@ class Rows:
         centroid_hz: See `Spectra` (n,).
         tilt_db: See `Spectra` (n,).
         bands_db: Levels of wide bands (n, 8).
+        ear: See `Auditory`: loudness, alpha ratio, Hammarberg index, slopes 0-500 and 500-1500 Hz, flux (n, 6).
+        mfcc: Cepstral coefficients 1..12 (n, 12).
         top: Greatest sample of the hop (n,).
         bottom: Smallest sample of the hop (n,).
         broken: A sample of the hop was no number, bool (n,).
@@ -47,6 +54,8 @@ class Rows:
     centroid_hz: Floats
     tilt_db: Floats
     bands_db: Floats
+    ear: Floats
+    mfcc: Floats
     top: Floats
     bottom: Floats
     broken: NDArray[np.bool_]
@@ -75,14 +84,14 @@ def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int
         UnreadableFileError: the file breaks within its first block.
     """
     sound = Sound(audio, channel)
-    meter = SpectrumMeter(sound.rate_hz, HOP)
+    meter, ear = SpectrumMeter(sound.rate_hz, HOP), Ear(sound.rate_hz)
     parts: list[Rows] = []
     clipped = 0
     complaint = ""
     try:
         for block in sound.blocks():
             hook("voice", block.first, sound.frames)
-            parts.append(_rows(block, sound.rate_hz, meter))
+            parts.append(_rows(block, sound.rate_hz, meter, ear))
             clipped += block.clipped
     except UnreadableFileError as error:
         if not parts:
@@ -93,8 +102,9 @@ def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int
     return sound.times_of(np.arange(len(columns[0]))), Rows(*columns), clipped, complaint
 
 
-def _rows(block: Block, rate_hz: float, meter: SpectrumMeter) -> Rows:
+def _rows(block: Block, rate_hz: float, meter: SpectrumMeter, ear: Ear) -> Rows:
     frequency, strength, power = find_candidates(block.sound, CONTEXT + HOP * np.arange(block.frames), rate_hz)
+    heard = ear.measure(block.sound, CONTEXT, block.frames, HOP)
     spectra = meter.measure(block.sound, CONTEXT, block.frames)
     intensity = (10 * np.log10(np.maximum(power, 1e-12))).astype(np.float32)
     return Rows(
@@ -106,6 +116,8 @@ def _rows(block: Block, rate_hz: float, meter: SpectrumMeter) -> Rows:
         spectra.centroid_hz,
         spectra.tilt_db,
         spectra.bands_db,
+        np.stack([getattr(heard, name) for name in EAR], axis=1),
+        heard.mfcc,
         block.top,
         block.bottom,
         block.broken,

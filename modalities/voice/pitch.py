@@ -22,6 +22,8 @@ CANDIDATES = 6
 VOICED_STRENGTH = 0.45
 """Strength from which a frame well above the noise counts as voiced."""
 _SIZE = 1125
+_FINE = 2
+"""Lags per sample: a peak of bright sound is too sharp for a parabola through whole samples (Boersma 1993, eq. 22)."""
 _BATCH = 400
 _OCTAVE_COST = 0.03
 _JUMP_COST = 0.35
@@ -37,7 +39,7 @@ def _tables(rate_hz: float) -> tuple[Floats, Floats, Floats]:
     window = np.hanning(WINDOW + 2)[1:-1].astype(np.float32)
     frequency = np.arange(_SIZE // 2 + 1) * rate_hz / _SIZE
     weight = np.clip((frequency - 40) / 35, 0, 1) * np.clip((6500 - frequency) / 3000, 0, 1)
-    own = irfft(np.abs(rfft(window.astype(np.float64), _SIZE)) ** 2, _SIZE)
+    own = irfft(np.abs(rfft(window.astype(np.float64), _SIZE)) ** 2, _FINE * _SIZE)
     return window, weight.astype(np.float32), (own / own[0]).astype(np.float32)
 
 
@@ -69,17 +71,18 @@ def find_candidates(sound: Floats, centres: NDArray[np.int64], rate_hz: float) -
 
 
 def _autocorrelation(cut: Floats, weight: Floats, own: Floats) -> Floats:
-    """Normalised autocorrelation (m, lags) of windowed frames (m, WINDOW)."""
+    """Normalised autocorrelation (m, lags), `_FINE` lags per sample, of windowed frames (m, WINDOW)."""
     from scipy.fft import irfft, rfft
 
     spectrum = rfft(cut, _SIZE, axis=1)
     power = (spectrum.real**2 + spectrum.imag**2) * weight
-    raw = irfft(power, _SIZE, axis=1)[:, : _SIZE - WINDOW]
-    return raw / np.maximum(raw[:, :1], 1e-20) / own[: _SIZE - WINDOW]
+    raw = irfft(power, _FINE * _SIZE, axis=1)[:, : _FINE * (_SIZE - WINDOW)]
+    return raw / np.maximum(raw[:, :1], 1e-20) / own[: _FINE * (_SIZE - WINDOW)]
 
 
 def _peaks(correlation: Floats, rate_hz: float) -> tuple[Floats, Floats]:
     """The strongest local maxima between the lags of the highest and the lowest pitch, refined by a parabola."""
+    rate_hz *= _FINE
     first, last = int(rate_hz / HIGHEST_HZ), int(np.ceil(rate_hz / LOWEST_HZ)) + 1
     left, mid, right = (correlation[:, first + k : last + k] for k in (-1, 0, 1))
     curve = left + right - 2 * mid
