@@ -313,7 +313,7 @@ def test_maps_of_events_look_again_at_single_frames() -> None:
         again = maps_of_events(video, observer.rows(), moments, models)
         tracked = next(flow_maps(zip(times_ns.tolist(), pictures, strict=True), moments[:1], models))
         assert maps_of_events(video, observer.rows()[:0], moments, models) == [None] * 3
-    assert len(opened) == 1 and len(opened[0]) == 3, "only these are decoded, each once"
+    assert opened == [frozenset(range(8))], "only these and the quarter second before each are decoded, each once"
     assert again[0] is not None and tracked is not None
     assert again[1] is None and again[2] is None, "an apex at or before its onset shows nothing"
     both = np.stack([again[0].stack(), tracked.stack()])

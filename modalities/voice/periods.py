@@ -22,10 +22,10 @@ from modalities.voice.prediction import solve_predictors
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
-ORDER = 18
-_SPAN_S, _WINDOW_S = 0.010, 0.025
-_EMPHASIS = 0.9
-_BEFORE, _AFTER = 0.25, 0.5
+ORDER = 16
+_WINDOW_S = 0.025
+_EMPHASIS = 0.8
+_BEFORE, _AFTER = 0.1, 0.7
 """Of a period, around the excitation: the part by which successive periods are compared."""
 _MOST_SHIFT = 0.12
 """Greatest difference between a period and the pitch track, as a share of the period."""
@@ -92,7 +92,7 @@ def find_periods(
 
 
 def _residual(sound: Floats, first_centre: int, hop: int, voiced: Flags, rate_hz: float) -> Floats:
-    """What a predictor of 1.1 ms leaves of the sound near voiced frames (n,); 0 elsewhere."""
+    """What a predictor of 1 ms leaves of the sound near voiced frames (n,); 0 elsewhere."""
     from scipy.fft import irfft, rfft
     from scipy.ndimage import binary_dilation
 
