@@ -32,6 +32,7 @@ GATES: dict[str, str] = {
     "sync_pairs": "benchmarks.sync_pairs:measure",
     "sync_proofs": "benchmarks.sync_proofs:measure",
     "sync_files": "benchmarks.sync_files:measure",
+    "voice": "benchmarks.voice:measure",
     "physiology": "benchmarks.physiology:measure",
     "interaction": "benchmarks.interaction:measure",
 }

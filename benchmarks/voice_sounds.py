@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.stream import Audio, StreamInfo
+from data_schemas.time import Regular
 from pipeline.simulate.formants import BANDWIDTHS_HZ, OPEN, glottal_flow
 
 RATE_HZ = 16000
@@ -102,3 +104,21 @@ def add_noise(sound: Floats, snr_db: float, rng: np.random.Generator, colour: st
         spectrum = np.fft.rfft(noise)
         noise = np.fft.irfft(spectrum / np.sqrt(np.maximum(np.arange(len(spectrum)), 1.0)), len(sound))
     return sound + noise * np.sqrt(np.mean(sound**2) / np.mean(noise**2)) * 10 ** (-snr_db / 20)
+
+
+def as_audio(sound: NDArray[np.floating], rate_hz: float = RATE_HZ, name: str = "voice") -> Audio:
+    """A stream over an array (n,) or (n, channels)."""
+    wide = np.asarray(sound, np.float32)
+    wide = wide[:, None] if wide.ndim == 1 else wide
+    info = StreamInfo(name, "audio", "session", "p01")
+    return Audio(
+        info=info,
+        axis=Regular.from_rate(rate_hz, len(wide)),
+        source=lambda first, count: wide[first : first + count],
+        channels=wide.shape[1],
+    )
+
+
+def tract(formants: tuple[float, ...], f0_hz: float) -> tuple[float, ...]:
+    """The formants are women's; a longer vocal tract goes with a low voice."""
+    return tuple((0.86 if f0_hz < 140 else 1.0) * one for one in formants)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.voice import as_audio, correlate
 from benchmarks.voice_dialogue import make_dialogue
-from benchmarks.voice_sounds import make_vowel
+from benchmarks.voice_references import correlate
+from benchmarks.voice_sounds import as_audio, make_vowel
 from data_schemas.errors import InvalidValueError, MissingExtraError
 from data_schemas.intervals import Interval
 from modalities.base import Task

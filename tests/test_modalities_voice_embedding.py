@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.voice import as_audio
+from benchmarks.voice_sounds import as_audio
 from data_schemas.errors import InvalidValueError, MissingFileError, TelltaleError, UnreadableFileError
 from data_schemas.intervals import Interval
 from modalities.base import Task

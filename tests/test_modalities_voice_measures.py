@@ -7,9 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.voice import as_audio
 from benchmarks.voice_dialogue import make_dialogue
-from benchmarks.voice_sounds import RATE_HZ, add_noise, make_vowel
+from benchmarks.voice_sounds import RATE_HZ, add_noise, as_audio, make_vowel
 from modalities.voice.analysis import analyse
 from modalities.voice.detail import measure_detail
 from modalities.voice.formants import track_formants

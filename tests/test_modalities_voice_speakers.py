@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.voice import as_audio, encode_dialogue
+from benchmarks.voice import encode_dialogue
 from benchmarks.voice_dialogue import Dialogue, boundary_errors, make_dialogue
+from benchmarks.voice_sounds import as_audio
 from data_schemas.event import Event
 from data_schemas.features import Encoding
 from data_schemas.intervals import Interval
