@@ -21,6 +21,8 @@ STREAM_KINDS: dict[str, str] = {
     "temperature": "skin temperature",
     "acceleration": "accelerometer axes",
     "sync_audio": "sound for clocks only, no speech is looked for: a camera's own track, LTC timecode",
+    "gaze": "an eye tracker's gaze, in degrees or pixels of a screen; replaces the video's estimate",
+    "pupil": "an eye tracker's pupils, in mm; replaces the video's estimate",
     "pulse": "voltage of a trigger, TTL, photosensor or sound-borne pulse; its steps are events",
     "markers": "table or stream of events that devices share",
     "cues": "table of context: questions, stimuli, conditions, baseline",
@@ -118,13 +120,21 @@ class SeatEntry(_Strict):
     )
 
 
+class ScreenEntry(_Strict):
+    """How the pixels of an eye tracker's gaze lie in front of the person."""
+
+    width_px: float = Field(gt=0, description="width of the screen in pixels")
+    width_mm: float = Field(gt=0, description="its width in millimetres")
+    distance_mm: float = Field(gt=0, description="from the eyes to the screen")
+
+
 class StreamEntry(_Strict):
     """One recorded signal: what it is, where it lies, on which clock."""
 
     name: Name
     kind: Literal[
         "face_rgb", "face_nir", "face_depth", "body_video", "audio", "sync_audio", "ecg", "eda", "respiration",
-        "ppg", "temperature", "acceleration", "pulse", "markers", "cues", "ignore",
+        "ppg", "temperature", "acceleration", "gaze", "pupil", "pulse", "markers", "cues", "ignore",
     ]  # fmt: skip
     file: str | None = Field(None, description="path below the session folder; a folder for image sequences and E4")
     files: list[str] | None = Field(None, description="chapters of one recording, in order")
@@ -137,9 +147,12 @@ class StreamEntry(_Strict):
     region: Region | None = None
     rotation: Literal[0, 90, 180, 270] | None = Field(None, description="clockwise, instead of what the file says")
     depth_scale_m: float | None = Field(None, gt=0)
+    screen: ScreenEntry | None = Field(None, description="of an eye tracker whose gaze is in pixels")
     person: Name | None = None
     people: list[Name] | None = Field(
-        None, description="a face video of several people of the session: who they are, from the camera's left to right"
+        None,
+        description="several people of the session whom one stream records: those in a face video from the camera's "
+        "left to right; those who share a microphone, told apart by whose lips move",
     )
     seats: list[SeatEntry] = Field(
         default_factory=list, description="answers: who was where, when somebody came back and could not be told"
@@ -160,8 +173,10 @@ class StreamEntry(_Strict):
             return self
         if self.person is not None:
             raise ValueError("give either person or people, not both")
-        if not self.kind.startswith("face_"):
-            raise ValueError("only a face video may show several people; give other streams one person each")
+        if not self.kind.startswith("face_") and self.kind != "audio":
+            raise ValueError("only a face video or a microphone may record several people; give this one person = ...")
+        if self.seats and self.kind == "audio":
+            raise ValueError("seats answers for a face video; a microphone has none")
         if len(self.people) < 2 or len(set(self.people)) < len(self.people):
             raise ValueError("people names two or more different people; for one write person = ...")
         for seat in self.seats:

@@ -22,6 +22,8 @@ class Task:
         extent: First to last moment of the session.
         settings: The encoder's own settings from the user's configuration.
         hook: Progress reports.
+        others: What other channels gave so far, by person and channel: the context's questions, the face's mouth.
+            An encoder works without them too.
     """
 
     person: str
@@ -29,6 +31,7 @@ class Task:
     extent: Interval
     settings: Mapping[str, Any] = field(default_factory=dict)
     hook: Hook = silent
+    others: Mapping[tuple[str, str], Encoding] = field(default_factory=dict)
 
     def of_kind(self, *kinds: str) -> list[Stream]:
         """The streams of these kinds, in order of the manifest."""
@@ -47,6 +50,20 @@ class EncoderOfSeveral(Protocol):
 
         Returns:
             One encoding per person, in order.
+        """
+
+
+class EncoderOfNeighbours(Protocol):
+    """What an encoder also offers if the devices of several people record each other."""
+
+    def encode_together(self, tasks: Sequence[Task]) -> list[Encoding]:
+        """Encode people who each have streams of their own.
+
+        Args:
+            tasks: One per person.
+
+        Returns:
+            One encoding per task, in order.
         """
 
 

@@ -13,8 +13,10 @@ from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet, grid
 from data_schemas.recording import Session
 from data_schemas.result import ChannelSummary, Problem, ResultRecord
+from modalities.registry import load_encoder
 from pipeline import __version__, steps
 from pipeline.config import Config
+from pipeline.joining import baseline_of
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
 from pipeline.outcome import Result, has_failed
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from data_schemas.emotion import EmotionTrack
+    from pipeline.batch.cache import StepCache
     from pipeline.timeline import ChannelGrid
 
 CAVEATS = [
@@ -37,12 +40,18 @@ CAVEATS = [
 class Analyzer:
     """Runs sessions with one configuration.
 
+    Args:
+        config: Settings.
+        cache: Finished steps of the one session that will be run; without one every step is done.
+
     Example:
         `result = Analyzer(load_config()).run("sessions/p01")`
     """
 
-    def __init__(self, config: Config | None = None) -> None:
+    def __init__(self, config: Config | None = None, cache: StepCache | None = None) -> None:
         self.config = config or Config()
+        self._synchronize = steps.synchronize if cache is None else cache.synchronize
+        self._load = load_encoder if cache is None else cache.load_encoder
 
     def run(self, folder: str | Path, hook: Hook = silent) -> Result:
         """Analyse one session folder.
@@ -68,11 +77,12 @@ class Analyzer:
         self._stop_if_strict(recording.problems)
         if not recording.streams:
             raise _nothing(root, recording.problems)
-        session = steps.synchronize(recording, journal)
+        session = self._synchronize(recording, journal)
         self._stop_if_strict(session.problems)
-        encodings, failed = steps.encode(session, self.config, journal)
+        encodings, failed = steps.encode(session, self.config, journal, self._load)
         self._stop_if_strict(failed)
         session, doubts = prove(session, encodings)
+        interaction = steps.relate(session, encodings, journal)
         tracks, incongruences, unfused = steps.fuse(session, encodings, self.config, journal)
         self._stop_if_strict(unfused)
 
@@ -100,7 +110,7 @@ class Analyzer:
         )
         journal.note("run done", exit_status=record.exit_status)
         ordered = tuple(sorted(events, key=lambda event: (event.onset_ns, event.channel, event.kind)))
-        return Result(record, timeline, ordered, session.sync, session, journal, self.config.faces)
+        return Result(record, timeline, ordered, session.sync, session, journal, self.config.faces, interaction)
 
     def _stop_if_strict(self, problems: Sequence[Problem]) -> None:
         errors = [problem for problem in problems if problem.severity == "error"]
@@ -115,7 +125,6 @@ class Analyzer:
         tracks: Sequence[EmotionTrack],
         events: Sequence[Event],
     ) -> tuple[pa.Table, list[ChannelSummary]]:
-        from modalities.registry import load_encoder
         from pipeline import timeline
 
         grid_ns = grid(session.extent, self.config.grid_hz)
@@ -124,6 +133,8 @@ class Analyzer:
         summaries: list[ChannelSummary] = []
         for person in session.manifest.people:
             own = {encoding.spec.channel: encoding for encoding in encodings if encoding.person == person.id}
+            baseline = baseline_of(person.id, encodings)
+            relative: dict[str, dict[str, int]] = {}
             grids = []
             for channel, spec in specs.items():
                 if channel not in own:
@@ -132,16 +143,21 @@ class Analyzer:
                         and (person.id in s.info.people or (not s.info.people and s.info.person in (person.id, None)))
                         for s in session.streams.values()
                     )
-                    grids.append(timeline.absent(spec, grid_ns, "encoder_failed" if tried else "no_stream"))
-                    continue
-                support = steps.support_of(session, own[channel].streams)
-                whole = IntervalSet([session.extent])
-                grids.append(timeline.joined(own[channel], grid_ns, whole if channel == "context" else support))
+                    one = timeline.absent(spec, grid_ns, "encoder_failed" if tried else "no_stream")
+                else:
+                    support = steps.support_of(session, own[channel].streams)
+                    whole = IntervalSet([session.extent])
+                    one = timeline.joined(own[channel], grid_ns, whole if channel == "context" else support)
+                if channel != "context":
+                    one, relative[channel] = timeline.with_relative(one, grid_ns, baseline)
+                grids.append(one)
             fused = next((track for track in tracks if track.person == person.id), None)
             grids.append(timeline.fused(fused, grid_ns))
             people.append((person.id, grids))
             found = [event for event in events if event.person in (person.id, None)]
-            summaries += [_summary(person.id, one, own.get(one.channel), found) for one in grids]
+            summaries += [
+                _summary(person.id, one, own.get(one.channel), found, relative.get(one.channel, {})) for one in grids
+            ]
         about = {
             "telltale_version": __version__,
             "session": session.manifest.name,
@@ -152,11 +168,15 @@ class Analyzer:
         return timeline.as_table(people, grid_ns, about), summaries
 
 
-def _summary(person: str, one: ChannelGrid, encoding: Encoding | None, events: Sequence[Event]) -> ChannelSummary:
+def _summary(
+    person: str, one: ChannelGrid, encoding: Encoding | None, events: Sequence[Event], relative: Mapping[str, int]
+) -> ChannelSummary:
     n = max(1, len(one.reason))
     words = [str(word) for word in one.reason if word]
     kinds = [event.kind for event in events if event.channel == one.channel]
     quality: Mapping[str, Any] = encoding.quality if encoding is not None else {}
+    if relative:
+        quality = {**quality, "z_relative_to": relative}
     names = [feature.name for feature in one.features]
     if one.channel == "fused" and len(one.reason):
         quality = {"cannot_say": round(float((one.values[:, names.index("cannot_say")] > 0.5).mean()), 4)}

@@ -23,6 +23,7 @@ from pipeline.simulate.chance import generator
 from sync.resample import resample
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
 RATE_HZ = 12.5
@@ -144,6 +145,17 @@ class Interaction:
         return pa.concat_tables(tables) if tables else pa.table({"pair": pa.array([], pa.string())})
 
 
+def as_frame(interaction: Interaction) -> pd.DataFrame:
+    """The table, one row per tie; `events_leader` and `events_follower` in place of the pair of counts."""
+    import pandas as pd
+
+    rows = []
+    for row in interaction.rows():
+        counts = row.pop("events") or (None, None)
+        rows.append(row | {"events_leader": counts[0], "events_follower": counts[1]})
+    return pd.DataFrame(rows, columns=[*(rows[0] if rows else [])])
+
+
 def pair_features() -> tuple[FeatureSpec, ...]:
     """Columns of the tracks of pairs."""
     source = "Boker et al. 2002; Tschacher et al. 2014"
@@ -250,6 +262,9 @@ def _people(encodings: Sequence[Encoding], what: Behaviour, times: Int64Array) -
         columns = [track.column(name) for name in names]
         valid = np.asarray(np.all([valid for _, valid in columns], axis=0))
         values = np.asarray(np.mean([values for values, _ in columns], axis=0, dtype=np.float64))
+        if "speech" in track.names:
+            said, told = track.column("speech")
+            valid = valid & told & (said > 0)
         if what.logarithm:
             valid = valid & (values > 0)
             values = np.log2(np.where(valid, values, 1.0))

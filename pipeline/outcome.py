@@ -18,9 +18,13 @@ from pipeline.journal import Journal
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from pipeline.interaction import Interaction
+
 
 FILES = ("timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl", "result.json")
 """What a result consists of; the last one says that it is complete."""
+OF_SEVERAL = ("interaction.csv", "synchrony.parquet")
+"""Beside them for several people: who mirrors whom, and how much they are in step over time."""
 
 
 def refuse_overwriting(target: Path, session: Path) -> None:
@@ -58,6 +62,7 @@ class Result:
         session: The synchronised session that was analysed.
         journal: What happened, for `log.jsonl`.
         faces: Whether the page may show pictures of faces.
+        interaction: What several people do to each other; None for one person.
     """
 
     record: ResultRecord
@@ -67,6 +72,7 @@ class Result:
     session: Session
     journal: Journal
     faces: bool = True
+    interaction: Interaction | None = None
 
     def __repr__(self) -> str:
         channels = ", ".join(f"{one.person} {one.channel} {one.valid_share:.0%}" for one in self.record.channels)
@@ -81,7 +87,7 @@ class Result:
         """Write all files of the result into a folder; each appears whole or not at all, `result.json` last.
 
         Args:
-            folder: Made if absent. Files of an earlier run are replaced.
+            folder: Made if absent, private to the user. Files of an earlier run are replaced.
 
         Raises:
             InvalidValueError: it is the session folder, a file, or would overwrite a recording.
@@ -90,11 +96,12 @@ class Result:
         import pyarrow.parquet as pq
 
         from pipeline.export.events import as_arrow, as_csv, as_rows
+        from pipeline.interaction import as_frame
         from pipeline.report.page import write_report
 
         target = Path(folder)
         refuse_overwriting(target, self.session.root)
-        target.mkdir(parents=True, exist_ok=True)
+        target.mkdir(mode=0o700, parents=True, exist_ok=True)
         (target / "result.json").unlink(missing_ok=True)
         with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
             draft = Path(scratch)
@@ -102,11 +109,16 @@ class Result:
             pq.write_table(as_arrow(self.events), draft / "events.parquet")
             (draft / "events.csv").write_text(as_csv(as_rows(self.events)), encoding="utf-8", newline="")
             (draft / "sync.json").write_text(self.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            write_report(self.record, self.timeline, self.events, self.sync, draft / "report.html")
+            write_report(self.record, self.timeline, self.events, self.sync, draft / "report.html", self.interaction)
+            if self.interaction is not None:
+                as_frame(self.interaction).to_csv(draft / OF_SEVERAL[0], index=False)
+                pq.write_table(self.interaction.tracks_table(), draft / OF_SEVERAL[1], compression="zstd")
             self.journal.write(draft / "log.jsonl")
             (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            for name in FILES:
-                shutil.move(draft / name, target / name)
+            for name in (*OF_SEVERAL, *FILES):
+                (target / name).unlink(missing_ok=True)
+                if (draft / name).exists():
+                    shutil.move(draft / name, target / name)
         return target
 
 

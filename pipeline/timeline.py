@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.emotion import FUSED_FEATURES, EmotionTrack
-from data_schemas.features import EncoderSpec, Encoding, FeatureSpec
+from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
 from data_schemas.intervals import IntervalSet
 from data_schemas.time import NS_PER_S, Int64Array
 from sync.resample import to_grid
@@ -100,6 +100,41 @@ def _nearest_reason(
     described[said] = track.valid[nearest[said]]
     out[out == ""] = "gap"
     return out, described
+
+
+def with_relative(grid: ChannelGrid, grid_ns: Int64Array, baseline: IntervalSet) -> tuple[ChannelGrid, dict[str, int]]:
+    """The channel with a column `<feature>_z` per measured feature: robust z against the person's own baseline.
+
+    Args:
+        grid: One channel of one person.
+        grid_ns: Grid times, shape (g,).
+        baseline: Where that person's baseline was recorded; empty takes the whole session.
+
+    Returns:
+        The channel, and how many of its columns are relative to "baseline" and to "session".
+    """
+    from modalities.context.baselines import relative_to_baseline
+
+    names = tuple(feature.name for feature in grid.features)
+    found = relative_to_baseline(Track(grid_ns, names, grid.values, grid.valid, grid.reason), grid.features, baseline)
+    described = {feature.name: feature.description for feature in grid.features}
+    features = [
+        replace(
+            feature,
+            description=f"{described[scale.feature]}; robust z against the person's own baseline, or against the whole "
+            "session where none was recorded",
+        )
+        for feature, scale in zip(found.features, found.scales, strict=True)
+    ]
+    sources = [scale.source for scale in found.scales if scale.samples]
+    wide = ChannelGrid(
+        grid.channel,
+        (*grid.features, *features),
+        np.concatenate([grid.values, found.track.values], axis=1),
+        np.concatenate([grid.valid, found.track.valid], axis=1),
+        grid.reason,
+    )
+    return wide, {source: sources.count(source) for source in ("baseline", "session") if sources}
 
 
 def fused(track: EmotionTrack | None, grid_ns: Int64Array) -> ChannelGrid:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,7 @@ from benchmarks.voice import encode_dialogue
 from benchmarks.voice_dialogue import Dialogue, boundary_errors, make_dialogue
 from benchmarks.voice_sounds import as_audio
 from data_schemas.event import Event
-from data_schemas.features import Encoding
+from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
 from data_schemas.intervals import Interval
 from data_schemas.time import NS_PER_S
 from modalities.base import Task
@@ -93,6 +95,28 @@ def test_mouths_tell_who_speaks_at_a_shared_microphone() -> None:
     hidden = {name: Mouth(one.times_ns, one.opening, np.zeros(len(times), bool)) for name, one in mouths.items()}
     assert not any(flags.any() for flags in speech_by_mouths(voice.times_ns, voice.activity.speech, hidden).values())
     assert speech_by_mouths(voice.times_ns, voice.activity.speech, {}) == {}
+
+
+def test_a_shared_microphone_is_divided_by_the_faces_that_were_seen() -> None:
+    dialogue = make_dialogue(5, exchanges=2)
+    times = np.arange(0, dialogue.seconds, 0.04)
+    spec = EncoderSpec("face", "1", "face", ("face_rgb",), (FeatureSpec("mouth_opening", "%IOD", "gap of the lips"),))
+    others: dict[tuple[str, str], Encoding] = {}
+    for at in (0, 1):
+        opening = (20 * np.asarray(mouth_at(dialogue.turns[at], times), np.float32))[:, None]
+        shape = opening.shape
+        track = Track(np.rint(times * S).astype(np.int64), ("mouth_opening",), opening, np.ones(shape, bool),
+                      np.full(len(times), "", object))  # fmt: skip
+        others[f"p{at}", "face"] = Encoding(spec, f"p{at}", track)
+    microphone = {"m": as_audio(dialogue.mixed, name="m")}
+    task = Task("p0", microphone, Interval(0, 3600 * S), others=others)
+    for at, encoding in enumerate(VoiceEncoder().encode_several(task, ["p0", "p1"])):
+        speech = encoding.track.column("speech")[0] > 0
+        assert encoding.person == f"p{at}"
+        assert np.mean(speech == dialogue.speaking(at, encoding.track.times_ns / S)) > 0.9
+    blind = VoiceEncoder().encode_several(replace(task, others={}), ["p0", "p1"])
+    assert not any((one.track.column("speech")[0] > 0).any() for one in blind)
+    assert all("no face of p0, p1 was seen" in " ".join(one.warnings) for one in blind)
 
 
 def test_responses() -> None:

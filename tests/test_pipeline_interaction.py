@@ -15,6 +15,7 @@ from modalities.context.coincidence import coincide, onsets_of
 from modalities.context.coupling import false_discovery, follows, steady
 from modalities.context.synchrony import agreement, in_step, shared_course
 from pipeline.interaction import BEHAVIOURS, Interaction, interact
+from pipeline.report.together import together_section
 from pipeline.simulate.pairs_of_people import NAMES, PairOfPeople, Planted, simulate_pair
 
 HZ = 12.5
@@ -213,3 +214,11 @@ def test_every_behaviour_names_columns_that_its_encoder_gives() -> None:
         spec = load_encoder(behaviour.channel).spec
         assert set(behaviour.features) <= set(spec.feature_names)
         assert set(behaviour.event_kinds) <= set(spec.event_kinds)
+
+
+def test_the_page_says_who_follows_whom() -> None:
+    pair = simulate_pair(3, 300.0, {"heart_rate": Planted(1.2)})
+    page = together_section(interact(pair.encodings(), pair.extent, surrogates=400))
+    assert "p02 follows p01 in heart rate after 1." in page and "p01 follows p02 in heart rate" not in page
+    assert page.count("<tr>") >= 12 and "in step, standard deviations above chance" in page
+    assert together_section(None) == ""

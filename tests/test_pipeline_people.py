@@ -136,7 +136,7 @@ def test_a_manifest_of_several_people_is_read_as_written(tmp_path: Path) -> None
             write(
                 tmp_path,
                 'people = ["ben", "ann"]\n'
-                + TABLE.replace("face_rgb", "audio").replace('"table"', '"s"')
+                + TABLE.replace("face_rgb", "body_video").replace('"table"', '"s"')
                 + 'people = ["ann", "ben"]\n',
             )
         )

@@ -56,7 +56,7 @@ class FaceEncoder:
         channel="face",
         inputs=KINDS,
         features=FEATURES,
-        event_kinds=("micro", "macro", "blink", "gaze_shift"),
+        event_kinds=("micro", "macro", "blink", "gaze_shift", "eye_response"),
         max_gap_s=0.25,
     )
 

@@ -32,6 +32,15 @@ class _Heard:
     voice: Voice | None
     warnings: tuple[str, ...]
 
+    def saying(self, speech: Flags) -> _Heard:
+        """The same with the speech of one person only, flags per frame."""
+        if self.voice is None:
+            return self
+        nuclei = self.voice.nuclei[speech[self.voice.nuclei]]
+        return replace(
+            self, voice=replace(self.voice, activity=replace(self.voice.activity, speech=speech), nuclei=nuclei)
+        )
+
 
 class VoiceEncoder:
     """Prosody, speech turns and pauses of one person's microphone.
@@ -45,7 +54,8 @@ class VoiceEncoder:
             that optional extra compute them.
         embedding (str): file of the user's speech model, which adds columns `embedding_<n>`; see `embedding.py`.
         embedding_architecture (str): factory in `torchaudio.models`, where the file holds weights only.
-        questions_s (list of float): ends of questions in session seconds; adds events `response`.
+        questions_s (list of float): ends of questions in session seconds; adds events `response`. By default those
+            that the context channel tells.
     """
 
     spec = SPEC
@@ -82,15 +92,44 @@ class VoiceEncoder:
         if len(own) < 2:
             return [_encoding(task, one) for task, one in zip(tasks, heard, strict=True)]
         found = iter(find_speakers([Microphone.of(voice) for voice in own]))
-        encodings = []
-        for task, one in zip(tasks, heard, strict=True):
-            if one.voice is not None and one.voice.usable:
-                speech = next(found)
-                activity = replace(one.voice.activity, speech=speech)
-                nuclei = one.voice.nuclei[speech[one.voice.nuclei]]
-                one = replace(one, voice=replace(one.voice, activity=activity, nuclei=nuclei))
-            encodings.append(_encoding(task, one))
-        return encodings
+        return [
+            _encoding(task, one.saying(next(found)) if one.voice is not None and one.voice.usable else one)
+            for task, one in zip(tasks, heard, strict=True)
+        ]
+
+    def encode_several(self, task: Task, people: Sequence[str]) -> list[Encoding]:
+        """Encode people who share one microphone: the speech goes to whoever's mouth moves (`speech_by_mouths`).
+
+        Args:
+            task: Its `others` hold the people's face encodings; without any face all speech is nobody's.
+            people: Who shares the microphone.
+
+        Returns:
+            One encoding per person, in order; speech, turns, pauses and what is derived of them are the person's own,
+            the other measures are the microphone's.
+
+        Raises:
+            As `encode`.
+        """
+        from modalities.voice.speakers import Mouth, speech_by_mouths
+
+        heard = _hear(task)
+        voice = heard.voice
+        tasks = [replace(task, person=person) for person in people]
+        if voice is None or not voice.usable:
+            return [_encoding(one, heard) for one in tasks]
+        mouths = {}
+        for person in people:
+            face = task.others.get((person, "face"))
+            if face is not None and "mouth_opening" in face.track.names and len(face.track.times_ns):
+                mouths[person] = Mouth(face.track.times_ns, *face.track.column("mouth_opening"))
+        shared = speech_by_mouths(voice.times_ns, voice.activity.speech, mouths)
+        blind = [person for person in people if person not in mouths]
+        if blind:
+            note = f"no face of {', '.join(blind)} was seen: their speech in the shared microphone cannot be told"
+            heard = replace(heard, warnings=(*heard.warnings, note))
+        nobodys = np.zeros_like(voice.activity.speech)
+        return [_encoding(one, heard.saying(shared.get(one.person, nobodys))) for one in tasks]
 
 
 def _hear(task: Task) -> _Heard:
@@ -152,7 +191,7 @@ def _encoding(task: Task, heard: _Heard) -> Encoding:
         spec,
         task.person,
         _track(stream, voice, spec, columns),
-        find_events(voice, task.person, _questions_ns(settings)),
+        find_events(voice, task.person, _questions_ns(task)),
         _quality(stream, voice),
         (stream.info.name,),
         {
@@ -171,12 +210,18 @@ def _backend(settings: Mapping[str, Any]) -> str | None:
     return None if not wanted else "own" if wanted is True else str(wanted)
 
 
-def _questions_ns(settings: Mapping[str, Any]) -> list[int]:
+def _questions_ns(task: Task) -> list[int]:
+    """Ends of the questions: as set, else by the context channel."""
+    stated = task.settings.get("questions_s")
+    if stated is None:
+        context = task.others.get((task.person, "context"))
+        asked = context.events if context is not None else ()
+        return sorted(one.offset_ns for one in asked if one.kind == "cue" and one.details.get("kind") == "question")
     try:
-        return [round(float(one) * 1e9) for one in settings.get("questions_s", ())]
+        return [round(float(one) * 1e9) for one in stated]
     except (TypeError, ValueError) as error:
         raise InvalidValueError(
-            "the ends of the questions are no numbers", got=settings.get("questions_s"), expected="a list of seconds"
+            "the ends of the questions are no numbers", got=stated, expected="a list of seconds"
         ) from error
 
 

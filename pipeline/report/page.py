@@ -15,15 +15,23 @@ from pipeline import __version__
 from pipeline.report.clocks import clocks_section, worst_verdict
 from pipeline.report.expressions import expressions_section
 from pipeline.report.markup import as_table, as_text, inline
+from pipeline.report.together import together_section
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from pipeline.interaction import Interaction
 
 _TEMPLATE = Path(__file__).with_name("page.html")
 
 
 def write_report(
-    record: ResultRecord, timeline: pa.Table, events: Sequence[Event], sync: SyncReport, path: Path
+    record: ResultRecord,
+    timeline: pa.Table,
+    events: Sequence[Event],
+    sync: SyncReport,
+    path: Path,
+    interaction: Interaction | None = None,
 ) -> None:
     """Write the page of a result.
 
@@ -33,6 +41,7 @@ def write_report(
         events: All events.
         sync: Clock report.
         path: HTML file to write; about 5 MB, most of it the drawing library.
+        interaction: What several people do to each other.
     """
     from modalities.face.features import UNIT_WORDS
     from pipeline.report.lanes import draw_lanes
@@ -60,6 +69,7 @@ def write_report(
         notes=_problems(quiet) or "<p>None.</p>",
         figures="\n".join(figures),
         expressions="\n".join(expressions) or "<p>None was found.</p>",
+        together=together_section(interaction),
         channels=as_table([_channel_row(one.model_dump()) for one in record.channels]),
         clocks=clocks_section(sync),
         provenance=as_table([_step_row(one.model_dump(mode="json")) for one in record.provenance]),
