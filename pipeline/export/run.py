@@ -1,0 +1,129 @@
+"""One export: read the result, take what is wanted of it, write it whole or not at all."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from data_schemas.errors import InvalidValueError, TelltaleError
+from pipeline.export.content import Content, read_content
+from pipeline.export.format import Format, check_options, load_format
+
+
+@dataclass(frozen=True)
+class Exported:
+    """What an export left.
+
+    Attributes:
+        target: The file or folder asked for.
+        files: All that was written, target first.
+        notes: What the user should know.
+        events: How many events went out.
+        people: How many people.
+    """
+
+    target: Path
+    files: tuple[Path, ...]
+    notes: tuple[str, ...]
+    events: int
+    people: int
+
+
+def export_result(
+    folder: Path,
+    to: str,
+    target: Path,
+    *,
+    deidentify: bool = False,
+    coder: str | None = None,
+    kinds: Sequence[str] = (),
+    session: Path | None = None,
+    options: Mapping[str, str] | None = None,
+    overwrite: bool = False,
+) -> Exported:
+    """Write a result in another format.
+
+    Args:
+        folder: The result, as `analyze` left it.
+        to: Name of the format in `pipeline.export.format.FORMATS`, or "module:Class".
+        target: File or folder to write.
+        deidentify: Pseudonyms, shifted times, no recordings of faces or voices; see `pipeline.export.deidentify`.
+        coder: The events as this coder has them, instead of the machine's.
+        kinds: Only events of these kinds; all by default.
+        session: The session folder, where the recordings are not found beside the result.
+        options: Settings of the format.
+        overwrite: Replace what is there.
+
+    Raises:
+        TelltaleError: the result, the format or the target cannot be used; the message says why.
+    """
+    form = load_format(to)
+    given = dict(options or {})
+    check_options(form, given)
+    _refuse(target, folder, overwrite)
+    content = read_content(folder, session)
+    if coder is not None:
+        from pipeline.coding.layers import Layer
+
+        content = replace(content, events=Layer.existing(folder, coder).events(content.events), coder=coder)
+    if kinds:
+        content = content.only(kinds)
+    if deidentify:
+        from pipeline.export.deidentify import Aliases, hide
+
+        content = hide(content, Aliases.of_user(content))
+    files, notes = write(form, content, target, given, overwrite)
+    return Exported(target, files, tuple(notes), len(content.events), len(content.people))
+
+
+def write(
+    form: Format, content: Content, target: Path, options: Mapping[str, str], overwrite: bool = False
+) -> tuple[tuple[Path, ...], Sequence[str]]:
+    """Write into a folder of its own, then move all of it to its place.
+
+    Returns:
+        The files and folders written, and the format's notes.
+
+    Raises:
+        InvalidValueError: something that would be replaced is there, and `overwrite` is not set.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".writing-") as scratch:
+        try:
+            notes = form.write(content, Path(scratch) / target.name, options)
+        except TelltaleError as error:
+            if error.file is not None and error.file.startswith(scratch):
+                error.file = str(target)
+            raise
+        made = sorted(Path(scratch).iterdir(), key=lambda path: (path.name != target.name, path.name))
+        places = [target.parent / path.name for path in made]
+        for place in places:
+            _refuse(place, content.folder, overwrite)
+        for path, place in zip(made, places, strict=True):
+            if place.is_dir():
+                shutil.rmtree(place)
+            elif place.exists():
+                place.unlink()
+            shutil.move(path, place)
+    return tuple(places), notes
+
+
+def _refuse(target: Path, folder: Path, overwrite: bool) -> None:
+    from pipeline.outcome import FILES
+
+    inside = target.resolve().parent == folder.resolve()
+    if target.resolve() == folder.resolve() or (inside and target.name in (*FILES, "coding", "session")):
+        raise InvalidValueError(
+            "this would overwrite the result itself", file=target, mend="Name another file with -o."
+        )
+    if target.exists() and not overwrite:
+        raise InvalidValueError(
+            "it is there already, and may hold a coder's work",
+            file=target,
+            mend="Name another with -o, or say --overwrite.",
+        )
+    if target.is_dir() and overwrite and any(target.iterdir()) and not (target / ".telltale.json").is_file():
+        raise InvalidValueError("the folder was not made by an export", file=target, mend="Name another with -o.")
