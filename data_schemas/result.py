@@ -127,6 +127,7 @@ class ResultRecord(_Frozen):
     people: list[str]
     grid_hz: float
     duration_s: float
+    recordings: str = Field("", description="where the session folder lay when it was analysed")
     exit_status: Literal[0, 1]
     channels: list[ChannelSummary]
     problems: list[Problem]

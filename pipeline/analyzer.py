@@ -20,6 +20,7 @@ from pipeline.joining import baseline_of
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
 from pipeline.outcome import Result, has_failed
+from pipeline.privacy.consent import require_nobody_withdrawn, require_usable
 from pipeline.proving import prove
 
 if TYPE_CHECKING:
@@ -70,6 +71,9 @@ class Analyzer:
         manifest = load_manifest(root)
         root = root.parent if root.suffix == ".toml" else root
         require_consent(manifest, "analyse", root / MANIFEST_NAME)
+        require_nobody_withdrawn(manifest, Path(folder) if Path(folder).suffix == ".toml" else root / MANIFEST_NAME)
+        if self.config.fusion_weights is not None:
+            require_usable(self.config.fusion_weights)
         journal = Journal(hook)
         journal.note("run started", session=manifest.name, version=__version__, purpose=manifest.purpose)
 
@@ -102,6 +106,7 @@ class Analyzer:
             people=[person.id for person in manifest.people],
             grid_hz=self.config.grid_hz,
             duration_s=session.extent.duration_ns / 1e9,
+            recordings=str(root.resolve()),
             exit_status=1 if has_failed(problems, session.sync) else 0,
             channels=channels,
             problems=problems,

@@ -14,6 +14,7 @@ from data_schemas.event import Event
 from data_schemas.recording import Session
 from data_schemas.result import Problem, ResultRecord, SyncReport
 from pipeline.journal import Journal
+from pipeline.report.page import ASSETS, drop_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,6 +26,8 @@ FILES = ("timeline.parquet", "events.parquet", "events.csv", "sync.json", "repor
 """What a result consists of; the last one says that it is complete."""
 OF_SEVERAL = ("interaction.csv", "synchrony.parquet")
 """Beside them for several people: who mirrors whom, and how much they are in step over time."""
+OF_PAGE = ASSETS
+"""Folder beside them for what the page plays and, of a long session, reads."""
 
 
 def refuse_overwriting(target: Path, session: Path) -> None:
@@ -41,6 +44,8 @@ def refuse_overwriting(target: Path, session: Path) -> None:
             "a result is never written into a session folder", file=target, mend="Name another folder with -o."
         )
     taken = [name for name in FILES if (target / name).exists()]
+    if (target / ".telltale").is_dir():
+        taken = [name for name in taken if name != "report.html"]  # the index of a study
     if taken and not ours:
         raise InvalidValueError(
             "the folder holds files that are no earlier result of Telltale",
@@ -97,7 +102,7 @@ class Result:
 
         from pipeline.export.events import as_arrow, as_csv, as_rows
         from pipeline.interaction import as_frame
-        from pipeline.report.page import write_report
+        from pipeline.report.run import report_run
 
         target = Path(folder)
         refuse_overwriting(target, self.session.root)
@@ -109,7 +114,7 @@ class Result:
             pq.write_table(as_arrow(self.events), draft / "events.parquet")
             (draft / "events.csv").write_text(as_csv(as_rows(self.events)), encoding="utf-8", newline="")
             (draft / "sync.json").write_text(self.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            write_report(self.record, self.timeline, self.events, self.sync, draft / "report.html", self.interaction)
+            report_run(self, draft / "report.html", target / "report.html", self.journal)
             if self.interaction is not None:
                 as_frame(self.interaction).to_csv(draft / OF_SEVERAL[0], index=False)
                 pq.write_table(self.interaction.tracks_table(), draft / OF_SEVERAL[1], compression="zstd")
@@ -119,6 +124,9 @@ class Result:
                 (target / name).unlink(missing_ok=True)
                 if (draft / name).exists():
                     shutil.move(draft / name, target / name)
+            drop_folder(target / OF_PAGE)
+            if (draft / OF_PAGE).is_dir():
+                shutil.move(draft / OF_PAGE, target / OF_PAGE)
         return target
 
 

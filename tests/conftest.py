@@ -15,6 +15,14 @@ if TYPE_CHECKING:
     from modalities.face.recognition.samples import Samples
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Keys and audit log of the tests lie in a folder of their own, not in the home of whoever runs them."""
+    folder = tmp_path_factory.mktemp("home") / "telltale"
+    os.environ["TELLTALE_HOME"] = str(folder)
+    return folder
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The folder of real recordings, from TELLTALE_DATA; tests that need it skip where it is not set."""

@@ -30,10 +30,15 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline import Analyzer, load_config
+        from pipeline.manifest import load_manifest
         from pipeline.outcome import refuse_overwriting
+        from pipeline.privacy import keys, records
 
         refuse_overwriting(out, folder)
         settings = load_config(config, strict=strict, grid_hz=grid_hz, faces=not no_faces, device=device)
+        manifest = load_manifest(folder)
+        people = {manifest.name: [person.id for person in manifest.people]}
+        records.begin("analyze", keys.study_root(folder), people, out, say)
         with progress() as hook:
             result = Analyzer(settings).run(folder, hook)
             saved = result.save(out)

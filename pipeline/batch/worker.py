@@ -1,0 +1,110 @@
+"""What a worker does: analyse one session, keeping each finished step, and put the result in its place."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from data_schemas.errors import InvalidValueError, TelltaleError
+from data_schemas.hook import Hook, silent
+from pipeline.batch.layout import Layout, words
+
+TOPIC = "telltale-progress"
+_EVERY_S = 0.5
+
+
+def run_session(job: dict[str, Any]) -> dict[str, Any]:
+    """Analyse one session.
+
+    Args:
+        job: `session` (name), `manifest` (path), `out` (folder of the batch), `config` (JSON), `program` (version of
+            the program that started the batch), `quiet` (bool: this process is ours, its native libraries may be
+            silenced). Plain values, for they travel between machines.
+
+    Returns:
+        `status` ("done" or "failed"), `reason`, `exit_status`, `took_s`, and the steps `taken` from the cache, `made`
+        anew, and found `spoilt`.
+    """
+    from pipeline.analyzer import Analyzer
+    from pipeline.batch.cache import StepCache
+    from pipeline.batch.content import program_version
+    from pipeline.config import Config
+    from pipeline.manifest import load_manifest
+
+    started = time.monotonic()
+    if job["quiet"]:
+        _be_quiet()
+    layout = Layout(Path(job["out"]))
+    manifest, session = Path(job["manifest"]), str(job["session"])
+    answer: dict[str, Any] = {"status": "failed", "reason": "", "exit_status": 2, "taken": [], "made": [], "spoilt": []}
+    draft = None
+    try:
+        if job["program"] != program_version():
+            raise InvalidValueError(
+                "the worker runs another version of Telltale, or of its libraries, than the batch",
+                mend="Install the same on all machines.",
+            )
+        steps = StepCache(layout.cache_of(session), load_manifest(manifest))
+        answer |= {"taken": steps.taken, "made": steps.made, "spoilt": steps.spoilt}
+        result = Analyzer(Config.model_validate_json(job["config"]), steps).run(manifest, _reporter(session))
+        draft = layout.draft(session)
+        result.save(draft)
+        layout.land(draft, session)
+        steps.drop_unused()
+        answer |= {"status": "done", "exit_status": result.exit_status, "reason": _shortcomings(result)}
+    except (TelltaleError, OSError, MemoryError) as error:
+        answer["reason"] = words(error)
+    finally:
+        if draft is not None and draft.exists():
+            shutil.rmtree(draft, ignore_errors=True)
+    return {**answer, "took_s": round(time.monotonic() - started, 3)}
+
+
+def _shortcomings(result: Any) -> str:
+    """What makes the exit status of a result 1, in one line."""
+    if not result.exit_status:
+        return ""
+    serious = [one.what for one in result.record.problems if one.severity == "error"]
+    found = serious or [one.what for one in result.record.problems if one.severity == "warning"] or ["see sync.json"]
+    more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
+    return f"in part: {' '.join(found[0].split())}{more}"
+
+
+def _reporter(session: str) -> Hook:
+    """A hook that tells the process that started the batch, at most twice a second."""
+    from distributed import get_worker
+
+    try:
+        worker = get_worker()
+    except ValueError:  # not within a worker: nobody to tell
+        return silent
+    last, known = 0.0, ""
+
+    def hook(step: str, completed: int, total: int | None) -> None:
+        nonlocal last, known
+        now = time.monotonic()
+        if step != known or now - last >= _EVERY_S:
+            last, known = now, step
+            worker.log_event(TOPIC, {"session": session, "step": step, "completed": completed, "total": total})
+
+    return hook
+
+
+@cache
+def _be_quiet() -> None:
+    """Silence native libraries, once per process, and give them one thread."""
+    import sys
+
+    import cv2
+    import torch
+
+    from pipeline.cli.terminal import silence_native_libraries
+
+    if sys.stderr is not None:
+        silence_native_libraries()
+
+    cv2.setNumThreads(1)
+    torch.set_num_threads(1)

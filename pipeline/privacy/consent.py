@@ -1,0 +1,107 @@
+"""Consent beyond one manifest: people who have withdrawn, and models that were trained with them."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from data_schemas.errors import ConsentError
+from data_schemas.session import Manifest
+from pipeline.batch.layout import read_json, write_json
+from pipeline.manifest import MANIFEST_NAME
+from pipeline.privacy import keys
+
+_CARD_BYTES = 20_000_000
+
+
+class WithdrawnError(ConsentError):
+    """Somebody in the session has withdrawn."""
+
+
+def require_nobody_withdrawn(manifest: Manifest, path: Path, root: Path | None = None) -> None:
+    """Return if nobody in the manifest has withdrawn from the study that it belongs to.
+
+    Args:
+        manifest: Of a session.
+        path: Where it lies.
+        root: Folder of the study; the one known around the manifest by default.
+
+    Raises:
+        WithdrawnError: somebody has.
+    """
+    root = keys.study_root(path.parent if path.name == MANIFEST_NAME else path) if root is None else root
+    gone = sorted(keys.withdrawn_among(root, [one.id for one in manifest.people]))
+    if gone:
+        raise WithdrawnError(
+            f"{', '.join(gone)} has withdrawn from this study",
+            file=path,
+            mend="Take them and their streams out of the manifest, or leave the session out.",
+        )
+
+
+def trained_on(root: Path, people: Sequence[str]) -> dict[str, Any]:
+    """What a model's card says under `trained_on`: the pseudonyms of the people whose data it was trained with.
+
+    Write it into the JSON card beside the weights, at its top or under `training`, and note the card with
+    `keys.note_place(root, "models", card)`; `forget` then finds and marks the model.
+
+    Args:
+        root: Folder of the study.
+        people: As the manifests name them.
+    """
+    return {"study": root.absolute().name, "people": sorted(set(keys.pseudonyms(root, people).values()))}
+
+
+def people_of_card(card: dict[str, Any]) -> set[str]:
+    """The pseudonyms that a card says it was trained on; empty where it says nothing."""
+    for place in (card, card.get("training")):
+        told = place.get("trained_on") if isinstance(place, dict) else None
+        if isinstance(told, dict) and isinstance(told.get("people"), list):
+            return {str(one) for one in told["people"]}
+    return set()
+
+
+def require_usable(weights: Path) -> None:
+    """Return if a model may be used: none of the people it was trained with has withdrawn.
+
+    Args:
+        weights: The weights; their card is the .json beside them.
+
+    Raises:
+        ConsentError: somebody has.
+    """
+    card = read_json(weights.with_suffix(".json"))
+    if card.get("withdrawn") or people_of_card(card) & keys.revoked():
+        raise ConsentError(
+            "the model was trained with data of somebody who has withdrawn", file=weights,
+            mend="Train it again without them; until then it is not used.",
+        )  # fmt: skip
+
+
+def cards_with(name: str, folders: Sequence[Path], known: Sequence[Path] = ()) -> Iterator[Path]:
+    """Cards of models that were trained with a person, below some folders and in known places.
+
+    Args:
+        name: The person's pseudonym.
+        folders: Where to look.
+        known: Cards, or weights beside their cards.
+    """
+    seen: set[Path] = set()
+    beside = [path.with_suffix(".json") for path in known]
+    for path in [*beside, *(one for folder in folders if folder.is_dir() for one in sorted(folder.rglob("*.json")))]:
+        real = path.resolve()
+        if real in seen or not path.is_file() or path.stat().st_size > _CARD_BYTES:
+            continue
+        seen.add(real)
+        if name in people_of_card(read_json(path)):
+            yield path
+
+
+def mark(card: Path) -> None:
+    """Say in a model's card that somebody it was trained with has withdrawn: it is refused from now on."""
+    values = read_json(card)
+    before = values.get("withdrawn") or {}
+    told = {"since": before.get("since", dt.date.today().isoformat()), "people": int(before.get("people", 0)) + 1}
+    write_json(card, {**values, "withdrawn": told}, mode=card.stat().st_mode & 0o777)

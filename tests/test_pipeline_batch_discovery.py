@@ -1,0 +1,91 @@
+"""Which sessions a study has, and what they are called."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from data_schemas.errors import ManifestError, MissingFileError, NothingUsableError
+from pipeline.batch.discovery import find_sessions, fit
+from pipeline.batch.plan import only
+
+MANIFEST = 'name = "x"\n[[people]]\nid = "p01"\n[[streams]]\nname = "ecg"\nkind = "ecg"\nfile = "a.csv"\n'
+
+
+def put(path: Path, text: str = MANIFEST) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def names(study: Path, out: Path | None = None) -> list[str]:
+    return [place.name for place in find_sessions(study, out)]
+
+
+def test_a_tree_as_in_bids(tmp_path: Path) -> None:
+    for where in ("sub-02/ses-a", "sub-01/ses-b", "sub-01/ses-a", "sub-03"):
+        put(tmp_path / where / "session.toml")
+    put(tmp_path / "derivatives" / "sub-01" / "session.toml")
+    put(tmp_path / ".hidden" / "session.toml")
+    put(tmp_path / "results" / "sub-01" / "session.toml")
+    put(tmp_path / "sub-01" / "ses-a" / "deeper" / "session.toml")
+    put(tmp_path / "sub-04" / "face.csv", "t,x\n")
+    found = find_sessions(tmp_path, tmp_path / "results")
+    assert [one.name for one in found] == ["sub-01_ses-a", "sub-01_ses-b", "sub-02_ses-a", "sub-03", "sub-04"]
+    assert not found[-1].manifest.exists(), "a folder without a manifest is a session that nobody has described"
+
+
+def test_a_folder_of_manifests(tmp_path: Path) -> None:
+    for name in ("p02", "p01", "größe"):
+        put(tmp_path / f"{name}.toml")
+    put(tmp_path / "profile.toml", 'queue = "short"\n')
+    put(tmp_path / "broken.toml", MANIFEST + "what = \n")
+    assert names(tmp_path) == ["broken", "größe", "p01", "p02"]
+
+
+def test_a_table_names_labels_sessions(tmp_path: Path) -> None:
+    put(tmp_path / "data" / "one" / "session.toml")
+    table = put(tmp_path / "study.csv", "session,folder,condition,note\ns1,data/one,truth,\ns2,data/two,lie,n/a\n")
+    first, second = find_sessions(table)
+    assert (first.name, first.manifest) == ("s1", tmp_path / "data" / "one" / "session.toml")
+    assert dict(first.labels) == {"condition": "truth"} and dict(second.labels) == {"condition": "lie"}
+    tabs = put(tmp_path / "study.tsv", "folder\tgroup\ndata/one\ta\n")
+    assert names(tabs) == ["data_one"]
+
+
+def test_what_is_no_study_is_refused_with_its_mend(tmp_path: Path) -> None:
+    with pytest.raises(MissingFileError, match="no such study"):
+        find_sessions(tmp_path / "nowhere")
+    with pytest.raises(NothingUsableError, match="telltale init"):
+        find_sessions(tmp_path)
+    with pytest.raises(ManifestError, match="folder"):
+        find_sessions(put(tmp_path / "t.csv", "who\np01\n"))
+    twice = put(tmp_path / "u.csv", "session,folder\nA,x\na,y\n")
+    with pytest.raises(ManifestError, match="same name"):
+        find_sessions(twice)
+
+
+def test_only_takes_names_and_patterns(tmp_path: Path) -> None:
+    for name in ("p01", "p02", "q01"):
+        put(tmp_path / name / "session.toml")
+    places = find_sessions(tmp_path)
+    assert [one.name for one in only(places, "p0*")] == ["p01", "p02"]
+    assert [one.name for one in only(places, "q01, p02")] == ["p02", "q01"]
+    with pytest.raises(MissingFileError, match="p01, p02, q01"):
+        only(places, "r*")
+
+
+@given(st.text(max_size=300))
+def test_every_name_is_fit_for_a_folder(text: str) -> None:
+    name = fit(text)
+    assert name and len(name.encode()) <= 120
+    assert not set(name) & set('/\\:*?"<>|\0\n') and name not in (".", "..") and not name.startswith(".")
+
+
+@given(st.text(min_size=121, max_size=200), st.text(min_size=1, max_size=5))
+def test_long_names_stay_apart(text: str, more: str) -> None:
+    one, other = fit(f"a{text}b"), fit(f"a{text}b{more}c")
+    assert one != other

@@ -1,0 +1,90 @@
+"""Consent: scope, expiry, withdrawal, and models that were trained with somebody who has withdrawn."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data_schemas.errors import ConsentError
+from fusion.checkpoint import DEFAULT
+from pipeline.analyzer import Analyzer
+from pipeline.config import Config
+from pipeline.manifest import load_manifest, require_consent
+from pipeline.privacy import consent, keys
+from pipeline.simulate.session import simulate_session
+
+
+@pytest.fixture(autouse=True)
+def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Path:
+    simulate_session(tmp_path / "study" / "sim", seconds=10, seed=2, fidelity="signal")
+    return tmp_path / "study" / "sim" / "session.toml"
+
+
+@pytest.mark.parametrize("scope", ["analyse", "share", "train"])
+def test_each_scope_is_asked_for_by_itself(session: Path, scope: str) -> None:
+    text = session.read_text()
+    require_consent(load_manifest(session), scope, session)
+    session.write_text(text.replace(f'"{scope}"', "").replace("[, ", "[").replace(", ,", ",").replace(", ]", "]"))
+    with pytest.raises(ConsentError, match=f"no consent to {scope}"):
+        require_consent(load_manifest(session), scope, session)
+
+
+def test_consent_ends_on_the_day_that_it_says(session: Path) -> None:
+    session.write_text(session.read_text().replace("date = 2025-01-01", "date = 2025-01-01\nexpires = 2025-06-01"))
+    manifest = load_manifest(session)
+    require_consent(manifest, "analyse", session, today=dt.date(2025, 5, 31))
+    with pytest.raises(ConsentError, match="expired on 2025-06-01"):
+        require_consent(manifest, "analyse", session, today=dt.date(2025, 6, 1))
+    with pytest.raises(ConsentError, match="expired"):
+        Analyzer().run(session)
+
+
+def test_who_has_withdrawn_is_not_analysed_whatever_the_manifest_says(session: Path) -> None:
+    keys.withdraw(session.parent.parent, "p01")
+    for place in (session, session.parent):
+        with pytest.raises(consent.WithdrawnError, match="p01 has withdrawn"):
+            Analyzer().run(place)
+    other = session.parent.parent.parent / "elsewhere" / "sim"
+    shutil.copytree(session.parent, other)
+    consent.require_nobody_withdrawn(load_manifest(other), other / "session.toml")
+
+
+def model(folder: Path, card: dict) -> Path:
+    folder.mkdir(parents=True)
+    weights = Path(shutil.copy(DEFAULT, folder / "lab.safetensors"))
+    own = json.loads(DEFAULT.with_suffix(".json").read_text())
+    weights.with_suffix(".json").write_text(json.dumps({**own, "training": {**own["training"], **card}}))
+    return weights
+
+
+def test_a_model_trained_with_somebody_who_withdrew_is_found_marked_and_refused(session: Path, tmp_path: Path) -> None:
+    study = session.parent.parent
+    told = consent.trained_on(study, ["p01", "p02"])
+    mine = model(tmp_path / "models" / "mine", {"trained_on": told})
+    copy = Path(shutil.copytree(mine.parent, tmp_path / "copy")) / mine.name
+    other = model(tmp_path / "models" / "other", {"trained_on": consent.trained_on(study, ["p03"])})
+    assert "p01" not in mine.with_suffix(".json").read_text()
+    name = keys.known_pseudonym(study, "p01")
+    assert name is not None
+    found = list(consent.cards_with(name, [tmp_path / "models"], [mine]))
+    assert found == [mine.with_suffix(".json")]
+    for weights in (mine, copy, other):
+        consent.require_usable(weights)
+    consent.mark(found[0])
+    keys.withdraw(study, "p01")
+    for weights in (mine, copy):
+        with pytest.raises(ConsentError, match="Train it again"):
+            consent.require_usable(weights)
+    consent.require_usable(other)
+    simulate_session(tmp_path / "two" / "sim", seconds=10, seed=3, fidelity="signal")
+    with pytest.raises(ConsentError, match="has withdrawn"):
+        Analyzer(Config(fusion_weights=mine)).run(tmp_path / "two" / "sim")
