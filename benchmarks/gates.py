@@ -34,6 +34,7 @@ GATES: dict[str, str] = {
     "sync_files": "benchmarks.sync_files:measure",
     "voice": "benchmarks.voice:measure",
     "physiology": "benchmarks.physiology:measure",
+    "cit": "benchmarks.cit:measure",
     "interaction": "benchmarks.interaction:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""

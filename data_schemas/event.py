@@ -21,6 +21,8 @@ EVENT_KINDS: dict[str, str] = {
     "r_peak": "R wave of the ECG",
     "scr": "skin conductance response",
     "reaction": "what heart, skin and breath did after a cue",
+    "eye_response": "blinks and gaze before, during and after a cue",
+    "cit_response": "response to the concealed item of a concealed information test, one per person",
     "cue": "context: question, stimulus, condition, baseline",
     "incongruence": "felt and shown emotion differ",
 }

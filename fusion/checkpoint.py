@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
 from fusion.calibration import Decisions, Temperature
-from fusion.transformer import Shape, build
+from fusion.ensemble import build_several, members_of
+from fusion.transformer import Shape
 from fusion.vocabulary import TABLES
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ class Checkpoint:
     """A trained network and all that is needed to use it.
 
     Attributes:
-        network: In evaluation mode, on the CPU.
+        network: In evaluation mode, on the CPU; one, or an ensemble (`fusion.ensemble`).
         shape: Its size.
         decisions: Temperature and thresholds.
         name: For provenance.
@@ -68,6 +69,7 @@ def save_checkpoint(checkpoint: Checkpoint, path: Path) -> None:
         "format": FORMAT,
         "name": checkpoint.name,
         "shape": asdict(checkpoint.shape),
+        "members": len(members_of(checkpoint.network)),
         "decisions": asdict(checkpoint.decisions),
         "vocabulary": vocabulary_record(),
         "training": dict(checkpoint.training),
@@ -99,7 +101,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
         shape, decisions = Shape(**record["shape"]), _decisions(record["decisions"])
-        known = record["vocabulary"]
+        known, members = record["vocabulary"], int(record.get("members", 1))
     except (ValueError, KeyError, TypeError) as error:
         raise UnreadableFileError(
             "the record beside the fusion weights is not one",
@@ -111,7 +113,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         raise InvalidValueError(
             "the fusion weights were trained for other columns than this version reads", file=weights, mend=_REBUILD
         )
-    network = build(shape)
+    network = build_several(shape, members)
     try:
         network.load_state_dict(load_file(str(weights)))
     except (SafetensorError, RuntimeError) as error:

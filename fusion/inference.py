@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,8 @@ from data_schemas.intervals import Interval, grid
 from data_schemas.time import NS_PER_S, Int64Array
 from fusion.attribution import joint_and_shares
 from fusion.checkpoint import Checkpoint, load_checkpoint
+from fusion.cit import examine
+from fusion.ensemble import uncertainties
 from fusion.incongruence import find_incongruences
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
 from fusion.tokens import HOP_NS, Tokens, tokens_of
@@ -52,7 +54,8 @@ def fuse(
     Returns:
         The track (`valid` False where no channel has anything; `cannot_say` 1 where nothing but context speaks, or
         where the uncertainty is above the threshold found in training), incongruence events, and a record of how it
-        was made.
+        was made. Where the cues make a concealed information test, the track has its columns (`track.cit`) and one of
+        the events is its `cit_response`; the model has no part in it.
 
     Raises:
         InvalidValueError: encodings of different people, a bad grid rate, a device that is not there.
@@ -65,11 +68,15 @@ def fuse(
     network = model.network.to(where)
     joint, shares = joint_and_shares(network, tokens, model.decisions.temperature, where, hook)
     valid, silenced = judge(tokens, joint, model.decisions.cannot_say_above)
-    track = _track(tokens, joint, shares, valid, silenced, times)
+    parts = uncertainties(network, tokens, model.decisions.temperature, where)
+    track = _track(tokens, joint, np.column_stack([shares, *parts]), valid, silenced, times)
     own = [event for encoding in encodings for event in encoding.events]
     events = find_incongruences(
         tokens.person, tokens.times_ns, joint, valid & ~silenced, shares, model.decisions, own
     )  # fmt: skip
+    test = examine(encodings, extent)
+    if test is not None:
+        track, events = replace(track, cit=test.columns(times)), (*events, test.event())
     return track, events, _record(model, tokens, where)
 
 
@@ -100,14 +107,14 @@ def pick_device(name: str) -> str:
 def _track(
     tokens: Tokens,
     joint: Joint,
-    shares: NDArray[np.float64],
+    more: NDArray[np.float64],
     valid: NDArray[np.bool_],
     silenced: NDArray[np.bool_],
     times_ns: Int64Array,
 ) -> EmotionTrack:
     """Bring the statements from the steps of 0.5 s to the grid: linear between valid neighbours, never across a gap."""
     uncertainty, concealed = uncertainty_of(joint), concealed_of(joint)
-    steps = np.column_stack([felt_of(joint), shown_of(joint), concealed, uncertainty, silenced, shares])
+    steps = np.column_stack([felt_of(joint), shown_of(joint), concealed, uncertainty, silenced, more])
     place = (times_ns - tokens.times_ns[0]) / HOP_NS
     left = np.clip(np.floor(place).astype(int), 0, len(tokens) - 1)
     right = np.clip(left + 1, 0, len(tokens) - 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.emotion import FUSED_FEATURES, EmotionTrack
+from data_schemas.emotion import FUSED_COLUMNS, EmotionTrack
 from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
 from data_schemas.intervals import IntervalSet
 from data_schemas.time import NS_PER_S, Int64Array
@@ -140,19 +140,18 @@ def with_relative(grid: ChannelGrid, grid_ns: Int64Array, baseline: IntervalSet)
 def fused(track: EmotionTrack | None, grid_ns: Int64Array) -> ChannelGrid:
     """The fused track as a channel; it must lie on the grid already."""
     if track is None or not len(track.times_ns):
-        shape = (len(grid_ns), len(FUSED_FEATURES))
+        shape = (len(grid_ns), len(FUSED_COLUMNS))
         reasons = np.full(len(grid_ns), "no_stream", dtype=object)
-        return ChannelGrid("fused", FUSED_FEATURES, np.zeros(shape, np.float32), np.zeros(shape, bool), reasons)
+        return ChannelGrid("fused", FUSED_COLUMNS, np.zeros(shape, np.float32), np.zeros(shape, bool), reasons)
     values, valid = to_grid(
         track.times_ns,
-        track.values,
-        np.repeat(track.valid[:, None], len(FUSED_FEATURES), axis=1),
+        *track.cells(),
         grid_ns,
         "nearest",
         round(2 * np.median(np.diff(track.times_ns))) if len(track.times_ns) > 1 else NS_PER_S,
     )
     reason = np.where(valid.any(axis=1), "", "gap").astype(object)
-    return ChannelGrid("fused", FUSED_FEATURES, values, valid, reason)
+    return ChannelGrid("fused", FUSED_COLUMNS, values, valid, reason)
 
 
 def as_table(
