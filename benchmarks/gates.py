@@ -35,6 +35,7 @@ GATES: dict[str, str] = {
     "voice": "benchmarks.voice:measure",
     "physiology": "benchmarks.physiology:measure",
     "cit": "benchmarks.cit:measure",
+    "studies": "benchmarks.studies:measure",
     "interaction": "benchmarks.interaction:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
