@@ -34,6 +34,7 @@ GATES: dict[str, str] = {
     "sync_files": "benchmarks.sync_files:measure",
     "voice": "benchmarks.voice:measure",
     "physiology": "benchmarks.physiology:measure",
+    "body": "benchmarks.body:measure",
     "cit": "benchmarks.cit:measure",
     "studies": "benchmarks.studies:measure",
     "interaction": "benchmarks.interaction:measure",

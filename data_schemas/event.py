@@ -16,6 +16,7 @@ EVENT_KINDS: dict[str, str] = {
     "gaze_shift": "jump of the eyes from one place to another",
     "gesture": "movement of hand, arm or trunk",
     "hand_to_face": "a hand touches or covers the face",
+    "micro_gesture": "small movement that touches the own body, goes with speech, or shifts posture",
     "speech_turn": "stretch of speech of one person",
     "pause": "silence within or between speech turns",
     "r_peak": "R wave of the ECG",

@@ -38,16 +38,17 @@ def unswap(skeleton: Skeleton, scale: FloatArray) -> Skeleton:
         scale: Shoulder width in px, (n,); NaN where unknown.
     """
     points, visibility = skeleton.points.copy(), skeleton.visibility.copy()
+    world = None if skeleton.world is None else skeleton.world.copy()
     rows = np.flatnonzero(skeleton.found & np.isfinite(scale))
     if len(rows) < 3:
         return skeleton
     for left, right in _GROUPS:
         swapped = rows[_find_swaps(points[rows][:, left], points[rows][:, right], scale[rows], skeleton.times_s[rows])]
-        for values in (points, visibility):
+        for values in (points, visibility) if world is None else (points, visibility, world):
             kept = values[swapped[:, None], left].copy()
             values[swapped[:, None], left] = values[swapped[:, None], right]
             values[swapped[:, None], right] = kept
-    return replace(skeleton, points=points, visibility=visibility)
+    return replace(skeleton, points=points, visibility=visibility, world=world)
 
 
 def _find_swaps(left: FloatArray, right: FloatArray, scale: FloatArray, times_s: FloatArray) -> BoolArray:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,8 +13,13 @@ from data_schemas.stream import Video
 from data_schemas.time import to_s
 from modalities.base import Task
 from modalities.body.events import find_events
-from modalities.body.geometry import Geometry, measure
+from modalities.body.geometry import Geometry, clean, measure
+from modalities.body.gestures.recogniser import KIND, as_events, recognise
+from modalities.body.manner import measure_manner
 from modalities.body.observation import BodySettings, Observation, observe
+
+if TYPE_CHECKING:
+    from modalities.body.gestures.training import Trained
 
 _POSE = "BlazePose (Bazarevsky et al. 2020)"
 
@@ -38,6 +45,34 @@ FEATURES: tuple[FeatureSpec, ...] = (
     FeatureSpec("head_tilt_deg", "deg", "line of the eyes against the horizontal, clockwise", -90, 90),
     FeatureSpec("posture_openness", "shoulder widths", "distance of the wrists: 0 hands together, above 1 open", 0),
     FeatureSpec("confidence", "1", f"mean visibility of nose, shoulders, arms and hips; {_POSE}", 0, 1),
+    FeatureSpec(
+        "fidgeting",
+        "shoulder widths/s",
+        "small movement of hands, head and legs against the trunk, mean of 5 s, above each joint's quietest; movement "
+        "above 0.6 shoulder widths/s is left out",
+        0,
+        None,
+    ),
+    FeatureSpec(
+        "freeze",
+        "1",
+        "1 while the body has moved less than 40 % as much as it usually does for 1.5 s or more; null for somebody who "
+        "hardly ever moves",
+        0,
+        1,
+        "nearest",
+        "after van der Zee et al. 2019",
+    ),
+    FeatureSpec(
+        "posture_expansion",
+        "shoulder widths",
+        "mean distance of elbows and wrists from the line from hips to shoulders",
+        0,
+        None,
+        source="after the contraction index of Camurri et al. 2003",
+    ),
+    FeatureSpec("rhythm_hz", "Hz", "strongest rate of the body's movement over 6 s", 0, 6, "nearest"),
+    FeatureSpec("rhythm_strength", "1", "share of the movement's power within 0.4 Hz of that rate", 0, 1, "nearest"),
 )
 
 
@@ -51,11 +86,11 @@ class BodyEncoder:
 
     spec = EncoderSpec(
         name="body",
-        version="1",
+        version="2",
         channel="body",
         inputs=("body_video",),
         features=FEATURES,
-        event_kinds=("hand_to_face", "gesture"),
+        event_kinds=("hand_to_face", "gesture", KIND),
         max_gap_s=0.5,
     )
 
@@ -64,24 +99,44 @@ class BodyEncoder:
 
         Raises:
             InvalidValueError: a setting is unknown or out of range.
-            UnreadableFileError: not a single frame of the video could be read.
+            UnreadableFileError: not a single frame of the video could be read, or the gesture model is none.
+            MissingFileError: the gesture model does not exist.
         """
         settings = BodySettings.of(task.settings)
         videos = [stream for stream in task.of_kind("body_video") if isinstance(stream, Video)]
         if not videos:
             return Encoding(self.spec, task.person, Track.empty(self.spec.feature_names))
+        trained = _model_of(settings)
         seen = observe(videos[0], settings, task.hook, f"body of {task.person}")
-        geometry = measure(seen.skeleton)
+        movement = clean(seen.skeleton)
+        geometry = measure(seen.skeleton, movement)
+        geometry.cells.update(measure_manner(movement, geometry.cells["movement_energy"]))
+        times_ns = seen.skeleton.times_ns
+        found = [*find_events(geometry, times_ns, task.person), *as_events(recognise(seen.skeleton), task.person)]
+        if trained is not None:
+            from modalities.body.gestures.learned import name_gestures
+            from modalities.body.gestures.spotting import spot
+
+            found += name_gestures(seen.skeleton, spot(seen.skeleton), trained, task.person)
         return Encoding(
             spec=self.spec,
             person=task.person,
             track=_track_of(seen, geometry, self.spec.feature_names),
-            events=find_events(geometry, seen.skeleton.times_ns, task.person),
+            events=tuple(sorted(found, key=lambda event: (event.onset_ns, event.kind, event.label))),
             quality=_quality_of(seen, geometry),
             streams=(videos[0].info.name,),
             parameters={**asdict(settings), "reach_shoulder_widths": round(geometry.reach, 3)},
             warnings=_warnings_of(seen, [video.info.name for video in videos]),
         ).check()
+
+
+def _model_of(settings: BodySettings) -> Trained | None:
+    """The user's recogniser, read before the video so that a wrong file is known at once."""
+    if settings.gesture_model is None:
+        return None
+    from modalities.body.gestures.learned import load_gestures
+
+    return load_gestures(Path(settings.gesture_model))
 
 
 def _track_of(seen: Observation, geometry: Geometry, names: tuple[str, ...]) -> Track:

@@ -74,12 +74,16 @@ class Movement:
     moving: BoolArray
 
 
-def measure(skeleton: Skeleton) -> Geometry:
+def measure(skeleton: Skeleton, movement: Movement | None = None) -> Geometry:
     """Features of a skeleton; lengths in shoulder widths, angles in degrees, positive clockwise in the picture.
 
     Swaps are undone, single outliers removed, positions and velocities smoothed (`modalities.body.cleaning`).
+
+    Args:
+        skeleton: As observed.
+        movement: The same, cleaned; computed where it is not given.
     """
-    movement = clean(skeleton)
+    movement = clean(skeleton) if movement is None else movement
     distances = _hand_distances(movement)
     reach = reach_of(_eye_distances(movement))
     contact = _contact(movement, distances, reach)

@@ -30,6 +30,7 @@ class BodySettings:
     Attributes:
         pose_hz: Rate of the pose, 2..60 Hz; a video with fewer frames gives all of them.
         max_side_px: Longer side of the picture that the pose sees, 160..4096 px; larger frames are scaled down.
+        gesture_model: A trained recogniser (.safetensors, see `gestures.training`) that names gestures, too.
 
     Raises:
         InvalidValueError: a value is out of its range.
@@ -37,6 +38,7 @@ class BodySettings:
 
     pose_hz: float = 10.0
     max_side_px: int = 640
+    gesture_model: str | None = None
 
     def __post_init__(self) -> None:
         for name, low, high in (("pose_hz", 2, 60), ("max_side_px", 160, 4096)):
@@ -107,7 +109,7 @@ def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str
     """
     pose_timer, pixel_timer, pixels = Timer(settings.pose_hz), Timer(PIXEL_HZ), PixelMotion()
     times: list[int] = []
-    found: list[tuple[FloatArray, FloatArray] | None] = []
+    found: list[tuple[FloatArray, FloatArray, FloatArray] | None] = []
     motion: list[float | None] = []
     frames, rejected, broken = 0, 0, None
     width, height = video.width, video.height
@@ -166,12 +168,13 @@ def as_picture(image: NDArray[np.generic], max_side_px: int) -> NDArray[np.uint8
 
 
 def _skeleton_of(
-    times: list[int], found: list[tuple[FloatArray, FloatArray] | None], width: int, height: int
+    times: list[int], found: list[tuple[FloatArray, FloatArray, FloatArray] | None], width: int, height: int
 ) -> Skeleton:
     n = len(times)
     points, visibility = np.zeros((n, len(JOINTS), 2)), np.zeros((n, len(JOINTS)))
+    world = np.zeros((n, len(JOINTS), 3))
     for at, pose in enumerate(found):
         if pose is not None:
-            points[at], visibility[at] = pose[0] * (width, height), pose[1]
+            points[at], visibility[at], world[at] = pose[0] * (width, height), pose[1], pose[2]
     mask = np.array([pose is not None for pose in found], dtype=bool)
-    return Skeleton(np.array(times, dtype=np.int64), points, visibility, mask, width, height)
+    return Skeleton(np.array(times, dtype=np.int64), points, visibility, mask, width, height, world)

@@ -45,20 +45,22 @@ class PoseTracker:
         """Forget the person that was followed; the model stays loaded."""
         self._pose.reset()
 
-    def find(self, picture: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray] | None:
+    def find(self, picture: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray, FloatArray] | None:
         """Joints in the next picture of the video.
 
         Args:
             picture: uint8 (h, w, 3), RGB.
 
         Returns:
-            Points (33, 2) as shares of width and height and visibility (33,) in 0..1; None where no body was found.
+            Points (33, 2) as shares of width and height, visibility (33,) in 0..1, and points in space (33, 3), metres
+            from the middle of the hips, right, down and away from the camera; None where no body was found.
         """
-        landmarks = self._pose.process(picture).pose_landmarks
-        if landmarks is None:
+        found = self._pose.process(picture)
+        if found.pose_landmarks is None or found.pose_world_landmarks is None:
             return None
-        rows = np.array([(mark.x, mark.y, mark.visibility) for mark in landmarks.landmark], dtype=np.float64)
-        return rows[:, :2], rows[:, 2]
+        rows = np.array([(mark.x, mark.y, mark.visibility) for mark in found.pose_landmarks.landmark], dtype=np.float64)
+        world = np.array([(mark.x, mark.y, mark.z) for mark in found.pose_world_landmarks.landmark], dtype=np.float64)
+        return rows[:, :2], rows[:, 2], world
 
 
 @lru_cache(maxsize=1)

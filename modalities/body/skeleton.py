@@ -63,6 +63,8 @@ class Skeleton:
         found: bool (n,): False where there is no body; points and visibility mean nothing there.
         width: Picture width, px.
         height: Picture height, px.
+        world: float64 (n, 33, 3), metres from the middle of the hips: right in the picture, down, away from the
+            camera; None where the tracker gives none.
     """
 
     times_ns: Int64Array
@@ -71,9 +73,12 @@ class Skeleton:
     found: BoolArray
     width: int
     height: int
+    world: FloatArray | None = None
 
     def __post_init__(self) -> None:
         n = len(self.times_ns)
+        if self.world is not None and self.world.shape != (n, len(JOINTS), 3):
+            raise InvalidValueError("the world coordinates of a skeleton do not fit its times", got=self.world.shape)
         shapes = (self.points.shape, self.visibility.shape, self.found.shape)
         if shapes != ((n, len(JOINTS), 2), (n, len(JOINTS)), (n,)):
             raise InvalidValueError("the arrays of a skeleton do not fit together", got=shapes)

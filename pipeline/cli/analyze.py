@@ -26,6 +26,7 @@ def register(app: typer.Typer) -> None:
         grid_hz: float = typer.Option(25.0, "--grid-hz", help="Rows per second of the timeline."),
         no_faces: bool = typer.Option(False, "--no-faces", help="No pictures of faces in the report."),
         device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps, for the torch parts."),
+        weights: Path | None = typer.Option(None, "--weights", metavar="MODEL", help="Of telltale train, or your own."),
         config: Path | None = typer.Option(None, "--config", help="TOML file with further settings."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
@@ -35,7 +36,8 @@ def register(app: typer.Typer) -> None:
         from pipeline.privacy import keys, records
 
         refuse_overwriting(out, folder)
-        settings = load_config(config, strict=strict, grid_hz=grid_hz, faces=not no_faces, device=device)
+        more = {} if weights is None else {"fusion_weights": weights}
+        settings = load_config(config, strict=strict, grid_hz=grid_hz, faces=not no_faces, device=device, **more)
         manifest = load_manifest(folder)
         people = {manifest.name: [person.id for person in manifest.people]}
         records.begin("analyze", keys.study_root(folder), people, out, say)

@@ -11,7 +11,24 @@ import typer
 
 from data_schemas.errors import TelltaleError
 from pipeline import __version__
-from pipeline.cli import analyze, bench, channels, clocks, evaluate, me, session, simulation
+from pipeline.cli import (
+    analyze,
+    batch,
+    bench,
+    channels,
+    clocks,
+    coding,
+    evaluate,
+    export,
+    gestures,
+    me,
+    privacy,
+    report,
+    session,
+    simulation,
+    study,
+    train,
+)
 from pipeline.cli.terminal import say, show_object, silence_native_libraries
 
 app = typer.Typer(
@@ -23,7 +40,24 @@ app = typer.Typer(
     help="From a lab recording session to one synchronised, fused timeline of concealed-emotion evidence.\n\n"
     "For consented research. Concealed emotion means that felt and shown emotion differ; it is not lying.",
 )
-for part in (simulation, session, clocks, analyze, channels, evaluate, bench, me):
+for part in (
+    simulation,
+    session,
+    clocks,
+    analyze,
+    channels,
+    evaluate,
+    bench,
+    me,
+    gestures,
+    batch,
+    privacy,
+    study,
+    export,
+    report,
+    coding,
+    train,
+):
     part.register(app)
 
 

@@ -103,9 +103,24 @@ def register(app: typer.Typer) -> None:
             wanted |= {"embedding": str(embedding), "embedding_architecture": architecture}
         raise typer.Exit(_run("voice", files, out, as_json, settings=wanted))
 
-    @app.command(help="Pose and movement of body videos.\n\nExample: telltale body camera2.mp4 -o body/")
-    def body(files: list[Path] = _FILES, out: Path = _OUT, as_json: bool = _JSON) -> None:
-        raise typer.Exit(_run("body", files, out, as_json))
+    @app.command(
+        help="Pose, movement and micro-gestures of body videos.\n\n"
+        "With --gesture-model your own recogniser names gestures, too: telltale gestures train makes one.\n\n"
+        "Example: telltale body camera2.mp4 -o body/"
+    )
+    def body(
+        files: list[Path] = _FILES,
+        out: Path = _OUT,
+        pose_rate: float | None = typer.Option(None, "--pose-rate", metavar="HZ", help="Poses per second (10)."),
+        gesture_model: Path | None = typer.Option(
+            None, "--gesture-model", metavar="FILE", help="Your own recogniser (.safetensors)."
+        ),
+        as_json: bool = _JSON,
+    ) -> None:
+        wanted: dict[str, Any] = {} if pose_rate is None else {"pose_hz": pose_rate}
+        if gesture_model is not None:
+            wanted["gesture_model"] = str(gesture_model)
+        raise typer.Exit(_run("body", files, out, as_json, settings=wanted))
 
     @app.command(help="Heart, skin, breath and temperature of physiology files, and what they do after each marker.\n\n"
                  "Example: telltale physio p01.acq -o physio/")  # fmt: skip
