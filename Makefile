@@ -76,6 +76,7 @@ weights: $(STAMP)
 	@$(PYTHON) -m pipeline.simulate.unit_model
 	@$(PYTHON) -m pipeline.simulate.spotter_model
 	@$(PYTHON) -m pipeline.simulate.recogniser_model
+	@$(PYTHON) -m pipeline.simulate.measurement_estimate
 	@$(PYTHON) -m pipeline.simulate.default_model -o fusion/weights
 
 clean:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 DEFAULT = Path(__file__).resolve().parent / "weights" / "default.safetensors"
 """The shipped weights, trained on simulated sessions alone."""
 FORMAT = 1
+OF_A_LABEL = "label."
+"""How the tensors of a lab's own head begin (`fusion.label_model`); the fused statements do not read them."""
 _REBUILD = "Rebuild the shipped weights with `python -m pipeline.simulate.default_model -o fusion/weights`."
 
 
@@ -115,7 +117,8 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         )
     network = build_several(shape, members)
     try:
-        network.load_state_dict(load_file(str(weights)))
+        tensors = load_file(str(weights))
+        network.load_state_dict({name: one for name, one in tensors.items() if not name.startswith(OF_A_LABEL)})
     except (SafetensorError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise UnreadableFileError(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from data_schemas.emotion import EmotionTrack
+    from fusion.label_inference import LabelTrack
     from pipeline.batch.cache import StepCache
     from pipeline.timeline import ChannelGrid
 
@@ -90,7 +91,10 @@ class Analyzer:
         tracks, incongruences, unfused = steps.fuse(session, encodings, self.config, journal)
         self._stop_if_strict(unfused)
 
-        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused]))
+        labels, unlabelled = steps.label(session, encodings, self.config, journal)
+        self._stop_if_strict(unlabelled)
+
+        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused, *unlabelled]))
         if not any(encoding.track.valid.any() for encoding in encodings):
             sparse = [p for p in problems if p.severity == "error"]
             if not any(encoding.spec.channel != "context" for encoding in encodings):
@@ -98,7 +102,7 @@ class Analyzer:
         for problem in problems:
             journal.problem(problem)
         events = [event for encoding in encodings for event in encoding.events] + incongruences
-        timeline, channels = self._tabulate(session, encodings, tracks, events)
+        timeline, channels = self._tabulate(session, encodings, tracks, events, labels)
         record = ResultRecord(
             telltale_version=__version__,
             session=manifest.name,
@@ -129,6 +133,7 @@ class Analyzer:
         encodings: Sequence[Encoding],
         tracks: Sequence[EmotionTrack],
         events: Sequence[Event],
+        labels: Sequence[LabelTrack],
     ) -> tuple[pa.Table, list[ChannelSummary]]:
         from pipeline import timeline
 
@@ -157,7 +162,7 @@ class Analyzer:
                     one, relative[channel] = timeline.with_relative(one, grid_ns, baseline)
                 grids.append(one)
             fused = next((track for track in tracks if track.person == person.id), None)
-            grids.append(timeline.fused(fused, grid_ns))
+            grids.append(timeline.with_label(timeline.fused(fused, grid_ns), labels, person.id, grid_ns))
             people.append((person.id, grids))
             found = [event for event in events if event.person in (person.id, None)]
             summaries += [

@@ -83,26 +83,26 @@ def apex(event: Event) -> int:
     return event.apex_ns if event.apex_ns is not None else (event.onset_ns + event.offset_ns) // 2
 
 
-def match_all(truth: Truth, result: Result) -> dict[str, Matched]:
-    """All kinds of planted events against what was found of the same kind.
+RULES: dict[str, Callable[[Event, Event], float]] = {
+    "macro": by_overlap(),
+    "micro": by_overlap(),
+    "blink": by_distance(0.2, apex),
+    "r_peak": by_distance(0.05, apex),
+    "scr": by_distance(1.0, lambda event: event.onset_ns),
+    "speech_turn": by_overlap(),
+    "pause": by_overlap(),
+    "hand_to_face": by_overlap(0.3),
+    "incongruence": by_overlap(0.3),
+}
+"""When an event counts as found: expressions and hand-to-face by IoU >= 0.5 and 0.3, blinks and R peaks by their apex,
+SCRs by onset within 1 s, speech turns and pauses by IoU >= 0.5, incongruences by IoU >= 0.3."""
 
-    Expressions and hand-to-face by IoU >= 0.5, blinks and R peaks by their apex, SCRs by onset within 1 s,
-    speech turns and pauses by IoU >= 0.5, incongruences by IoU >= 0.3.
-    """
-    rules: dict[str, Callable[[Event, Event], float]] = {
-        "macro": by_overlap(),
-        "micro": by_overlap(),
-        "blink": by_distance(0.2, apex),
-        "r_peak": by_distance(0.05, apex),
-        "scr": by_distance(1.0, lambda event: event.onset_ns),
-        "speech_turn": by_overlap(),
-        "pause": by_overlap(),
-        "hand_to_face": by_overlap(0.3),
-        "incongruence": by_overlap(0.3),
-    }
+
+def match_all(truth: Truth, result: Result) -> dict[str, Matched]:
+    """All kinds of planted events against what was found of the same kind, by `RULES`."""
     return {
         kind: match(truth.of_kind(kind), [event for event in result.events if event.kind == kind], rule)
-        for kind, rule in rules.items()
+        for kind, rule in RULES.items()
     }
 
 

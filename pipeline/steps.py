@@ -26,6 +26,7 @@ from pipeline.progress import Renamed
 if TYPE_CHECKING:
     from data_schemas.emotion import EmotionTrack
     from data_schemas.event import Event
+    from fusion.label_inference import LabelTrack
     from pipeline.interaction import Interaction
 
 
@@ -133,6 +134,33 @@ def fuse(
         tracks.append(track)
         events += found
     return tracks, events, problems
+
+
+def label(
+    session: Session, encodings: Sequence[Encoding], config: Config, hook: Hook = silent
+) -> tuple[list[LabelTrack], list[Problem]]:
+    """What a lab's own model says of each person, where the configured weights carry a head for its label."""
+    from fusion.label_inference import fuse_label
+    from fusion.label_model import label_of
+
+    weights = config.fusion_weights
+    if weights is None or label_of(weights) is None:
+        return [], []
+    tracks: list[LabelTrack] = []
+    problems: list[Problem] = []
+    for person in session.manifest.people:
+        own = [one for one in encodings if one.person == person.id and _says_something(one)]
+        if not own:
+            continue
+        try:
+            said = fuse_label(
+                own, session.extent, weights, config.grid_hz, config.device, Renamed(hook, f"label {person.id}")
+            )
+        except TelltaleError as error:
+            problems.append(Problem.of(error))
+            continue
+        tracks.append(said)
+    return tracks, problems
 
 
 def _with_people(stream: Stream, entry: StreamEntry) -> Stream:

@@ -19,6 +19,8 @@ from sync.resample import to_grid
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from fusion.label_inference import LabelTrack
+
 
 @dataclass(frozen=True)
 class ChannelGrid:
@@ -152,6 +154,26 @@ def fused(track: EmotionTrack | None, grid_ns: Int64Array) -> ChannelGrid:
     )
     reason = np.where(valid.any(axis=1), "", "gap").astype(object)
     return ChannelGrid("fused", FUSED_COLUMNS, values, valid, reason)
+
+
+def with_label(grid: ChannelGrid, labels: Sequence[LabelTrack], person: str, grid_ns: Int64Array) -> ChannelGrid:
+    """The fused channel with the columns of a lab's own label; null for a person of whom it says nothing."""
+    if not labels:
+        return grid
+    features = labels[0].features
+    values = np.zeros((len(grid_ns), len(features)), np.float32)
+    valid = np.zeros(values.shape, bool)
+    own = next((one for one in labels if one.person == person), None)
+    if own is not None:
+        there = np.repeat(own.valid[:, None], len(features), axis=1)
+        values, valid = to_grid(own.times_ns, own.values, there, grid_ns, "nearest", NS_PER_S)
+    return ChannelGrid(
+        grid.channel,
+        (*grid.features, *features),
+        np.concatenate([grid.values, values], axis=1).astype(np.float32),
+        np.concatenate([grid.valid, valid], axis=1),
+        grid.reason,
+    )
 
 
 def as_table(

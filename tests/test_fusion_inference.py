@@ -27,6 +27,7 @@ from pipeline.simulate.tokens_course import Course, Stretch
 from pipeline.simulate.tokens_effects import Effects
 
 SHARES = [f"share_{channel}" for channel in CHANNELS]
+PARTS = ("uncertainty", "uncertainty_data", "uncertainty_model")
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +66,13 @@ def test_the_same_input_gives_the_same_values(session: TokenSession) -> None:
     np.testing.assert_array_equal(first[0].values, second[0].values)
     assert first[1] == second[1]
     assert torch.get_num_threads() == before
+
+
+def test_uncertainty_is_told_apart_into_that_of_the_data_and_that_of_the_model(session: TokenSession) -> None:
+    track, _, _ = fuse(session.encodings, session.extent, grid_hz=2)
+    whole, data, model = (columns(track, (name,))[track.valid, 0] for name in PARTS)
+    assert np.abs(data + model - whole).mean() < 0.02 and (model > 0).any()
+    assert data.mean() > model.mean(), "two networks of one world disagree less than the world leaves open"
 
 
 @pytest.mark.parametrize("subset", subsets(), ids="+".join)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -88,16 +89,16 @@ def plan_script(seconds: float, seed: int) -> Script:
         seconds=seconds,
         seed=seed,
         person=person,
-        markers_s=_draw_markers(generator(seed, "markers"), seconds),
+        markers_s=draw_markers(generator(seed, "markers"), seconds),
         cues=(PlannedCue(0.0, baseline, "baseline", "rest", "neutral"), *(trial.cue for trial in trials)),
         episodes=tuple(trial.episode for trial in trials if trial.episode),
         expressions=expressions,
-        blinks=_draw_blinks(generator(seed, "blinks"), seconds, expressions),
+        blinks=draw_blinks(generator(seed, "blinks"), seconds, expressions),
         turns=tuple(trial.turn for trial in trials if trial.turn),
         scrs=_space_scrs(trials, seconds),
         heart=tuple(trial.heart for trial in trials if trial.heart),
         gestures=_draw_gestures(generator(seed, "gestures"), trials, baseline, seconds),
-        wandering=_draw_wandering(generator(seed, "wandering")),
+        wandering=draw_wandering(generator(seed, "wandering")),
     )
 
 
@@ -137,7 +138,7 @@ def _draw_trials(rng: np.random.Generator, start_s: float, seconds: float, perso
         cursor = trial.end_s
 
 
-def _draw_markers(rng: np.random.Generator, seconds: float) -> np.ndarray:
+def draw_markers(rng: np.random.Generator, seconds: float) -> np.ndarray:
     """Sync markers at irregular distances of 6 to 10 s, closer in sessions under 40 s: every device sees several."""
     low, high = (6.0, 10.0) if seconds >= 40 else (0.12 * seconds, 0.2 * seconds)
     times = [between(rng, 0.1, 0.2) * high]
@@ -147,7 +148,7 @@ def _draw_markers(rng: np.random.Generator, seconds: float) -> np.ndarray:
     return np.array(inside)
 
 
-def _draw_blinks(rng: np.random.Generator, seconds: float, expressions: tuple[Expression, ...]) -> tuple[Profile, ...]:
+def draw_blinks(rng: np.random.Generator, seconds: float, expressions: tuple[Expression, ...]) -> tuple[Profile, ...]:
     """About 15 blinks a minute of 0.15 to 0.3 s; one that would meet a micro-expression comes after it."""
     micros = [e.profile for e in expressions if e.kind == "micro"]
     blinks: list[Profile] = []
@@ -180,6 +181,11 @@ def _draw_gestures(
     wanted = [trial.gesture for trial in trials if trial.gesture]
     if baseline_s > 6 and rng.random() < 0.4:
         wanted.insert(0, draw_gesture(rng, between(rng, 1.0, baseline_s - 4.5)))
+    return space_gestures(wanted, seconds)
+
+
+def space_gestures(wanted: Sequence[Gesture], seconds: float) -> tuple[Gesture, ...]:
+    """Gestures that end before the session does, no two at once: the later of two is left out."""
     out: list[Gesture] = []
     for gesture in wanted:
         if gesture.profile.offset_s < seconds and (not out or gesture.profile.onset_s > out[-1].profile.offset_s + 0.3):
@@ -187,7 +193,7 @@ def _draw_gestures(
     return tuple(out)
 
 
-def _draw_wandering(rng: np.random.Generator) -> Wandering:
+def draw_wandering(rng: np.random.Generator) -> Wandering:
     """Slow movement below 0.3 Hz; nods below 0.8 Hz."""
     slow = {name: SlowCurve.draw(rng, 0.25) for name in ("yaw", "pitch", "roll", "shift_x", "shift_y", "light", "sway")}
     return Wandering(nod=SlowCurve.draw(rng, 0.8), **slow)

@@ -19,7 +19,7 @@ from pipeline.simulate.recordings import (
     write_physio,
     write_sound,
 )
-from pipeline.simulate.script import plan_script
+from pipeline.simulate.script import Script, plan_script
 from pipeline.simulate.truth import Truth
 
 FIDELITIES = ("signal", "rendered")
@@ -35,6 +35,7 @@ def simulate_session(
     fps: float = 30.0,
     size: tuple[int, int] = (640, 480),
     max_offset_s: float = 5.0,
+    script: Script | None = None,
     hook: Hook = silent,
 ) -> Truth:
     """Write a session folder that `telltale analyze` runs on, and its truth.
@@ -52,6 +53,7 @@ def simulate_session(
         fps: Nominal frame rate of the face camera, above 0.
         size: Width and height of its picture, px, multiples of 4.
         max_offset_s: Greatest offset of a device's clock, >= 0.5.
+        script: What happens, instead of one drawn from the seed; its length counts.
         hook: Progress reports: steps "simulate", "face video" and "body video".
 
     Raises:
@@ -65,7 +67,9 @@ def simulate_session(
         raise InvalidValueError(
             "a session is simulated into a new or empty folder", file=folder, mend="Name another, or remove it first."
         )
-    script = plan_script(seconds, seed)
+    if script is None:
+        script = plan_script(seconds, seed)
+    seconds = script.seconds
     clocks = draw_clocks(seconds, seed, max_offset_s)
     heart = draw_heart(script, min(c.start_s for c in clocks.values()) - 1, max(c.end_s for c in clocks.values()) + 1)
     if fidelity == "signal":

@@ -18,6 +18,7 @@ import csv
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -49,9 +50,9 @@ ASSUMPTIONS: tuple[str, ...] = (
     f"In {100 * NO_EFFECT_SHARE:.0f} % of the sessions nothing felt leaves any trace and cues say nothing of it.",
     "How often emotions are hidden differs by session (Beta(0.8, 1.2); never, in 15 %); two thirds are hidden behind a "
     "neutral face, one third behind another emotion, mostly a smile.",
-    "Encoders miss, mistake and invent: recall of macro-expressions 0.5 to 0.98, 0 to 3 false ones a minute, 0.2 to 15 "
-    "micro-expressions a minute whatever is felt, cross-talk between action units, talking and turning heads, gaps, "
-    "missing features and missing channels.",
+    "Encoders miss, mistake and invent as they do on rendered sessions (`pipeline/simulate/measurement.json`), spread "
+    "out from lab to lab; every face also makes 0.05 to 6 movements a minute that mean nothing, three times as many "
+    "while it talks; 0.1 to 8 micro-expressions a minute whatever is felt; gaps, missing features, missing channels.",
 )
 """What the simulator assumes, in sentences; copied into the model card."""
 
@@ -104,6 +105,16 @@ class Effects:
 
 NO_EFFECTS = Effects()
 """Nothing has to do with anything: what is felt cannot be told from any channel."""
+
+
+def scaled(effects: Effects, by: float) -> Effects:
+    """The same with every size of an effect multiplied; design and whether displays follow feelings stay."""
+    sizes = {name: value for name, value in vars(effects).items() if name not in ("design", "follows")}
+    changed: dict[str, Any] = {
+        name: tuple(by * one for one in value) if isinstance(value, tuple) else by * value
+        for name, value in sizes.items()
+    }
+    return replace(effects, **changed)
 
 
 def draw_effects(rng: np.random.Generator) -> Effects:

@@ -8,6 +8,7 @@ from data_schemas.emotion import EMOTIONS
 from data_schemas.event import Event
 from data_schemas.features import Encoding
 from pipeline.simulate.chance import between
+from pipeline.simulate.measurement import load_measurement
 from pipeline.simulate.profiles import Curve
 from pipeline.simulate.tokens_course import Stretch, log_uniform
 from pipeline.simulate.tokens_signals import RATE_HZ, Scene, encoding_of, event, gaps, moments, smooth, swell, wander
@@ -29,7 +30,8 @@ def draw_physiology(rng: np.random.Generator, scene: Scene) -> Encoding:
     columns["eda_phasic_us"] = phasic + 0.01 * noise[:, 0] + 0.05 * scene.effects.suppressed_skin * scene.suppressing
     drift = np.cumsum(rng.standard_normal(n)) * 0.01
     columns["eda_tonic_us"] = 4 + drift + 0.3 * np.convolve(phasic, np.exp(-np.arange(n) / (15 * RATE_HZ)), "full")[:n]
-    recall, alarms = between(rng, 0.6, 0.97), log_uniform(rng, 0.02, 1.5)
+    found_as = load_measurement().events["scr"]
+    recall, alarms = found_as.recall(rng), found_as.alarms_per_minute(rng) * log_uniform(rng, 0.3, 3)
     for onset, amplitude in [*responses, *((at, log_uniform(rng, 0.02, 0.2)) for at in moments(rng, times, alarms))]:
         if rng.random() < recall * (1 - np.exp(-amplitude / 0.04)):
             at = max(0.0, onset + 0.2 * float(rng.standard_normal()))
