@@ -25,7 +25,8 @@ PATIENCE_MS = 240_000
 FRAME_S = 0.04 * (1 + 80e-6)
 OPENS_WITHIN_S = 3.0
 CUT_OFF = """[...document.querySelectorAll('.gutter .head, .gutter .chips, button, .controls > :not(.sr), #kinds')]
-    .filter((box) => !box.closest('#list')).filter((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
+    .filter((box) => !box.closest('#list'))
+    .filter((box) => box.scrollWidth > box.clientWidth + 1 && getComputedStyle(box).display !== 'inline')
     .map((box) => box.textContent)"""
 OVERLAPPING = """[...document.querySelectorAll('.lane')].filter((lane, k, all) => k && lane.getBoundingClientRect().top
     < all[k - 1].getBoundingClientRect().bottom - 1).length"""
@@ -255,14 +256,13 @@ def test_half_an_hour_opens_in_time_and_shows_every_value_when_looked_at_closely
     meter.send("Performance.enable", {"timeDomain": "threadTicks"})
     worked = []
     for _ in range(2):
-        before = busy_s(meter)
         context.goto((folder / "index.html").as_uri(), wait_until="commit")
         context.wait_for_selector("html[data-ready]")
-        worked.append(busy_s(meter) - before)
+        worked.append(busy_s(meter))
     wall_s = context.evaluate("performance.getEntriesByName('telltale-ready')[0].startTime / 1000")
     record_property("opened_cpu_s", min(worked))
     record_property("opened_wall_s", wall_s)
-    assert min(worked) < OPENS_WITHIN_S, f"{worked} s of work until drawn; {wall_s:.2f} s on the clock"
+    assert 0 < min(worked) < OPENS_WITHIN_S, f"{worked} s of work until drawn; {wall_s:.2f} s on the clock"
     drawn = context.evaluate(DRAWN)
     assert 0 < max(drawn) < 20_000
     assert context.evaluate("Object.keys(T.chunks).length") == 0
@@ -278,7 +278,7 @@ def test_half_an_hour_opens_in_time_and_shows_every_value_when_looked_at_closely
 
 
 def busy_s(meter: Any) -> float:
-    """Processor time of the page's main thread so far, seconds: what other programs take is not counted."""
+    """Processor time of the page's main thread since it was opened, seconds; other programs are not counted."""
     return next(
         one["value"] for one in meter.send("Performance.getMetrics")["metrics"] if one["name"] == "TaskDuration"
     )

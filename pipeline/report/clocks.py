@@ -7,7 +7,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.result import SyncEvidence, SyncReport
-from pipeline.report.markup import as_table, inline
+from pipeline.report.markup import as_figure, as_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -31,9 +31,7 @@ def clocks_section(sync: SyncReport) -> str:
         figure = draw_evidence(one)
         parts.append(f'<h3 class="evidence">{escape(caption_of(one))}</h3>')
         if figure is not None:
-            where = f"evidence{number}"
-            parts.append(f'<div id="{where}" role="img" aria-label="{escape(caption_of(one))}"></div>')
-            parts.append(f"<script>draw('{where}', {inline(figure.to_json() or '{}')});</script>")
+            parts.append(as_figure(f"evidence{number}", figure, caption_of(one)))
     return "\n".join(parts)
 
 
@@ -103,7 +101,7 @@ def draw_evidence(one: SyncEvidence) -> go.Figure | None:
     )
     if one.times_s:
         figure.add_trace(
-            go.Scattergl(x=one.times_s, y=one.residuals_ms, mode="markers", marker={"size": 5, "color": _BLUE},
+            go.Scatter(x=one.times_s, y=one.residuals_ms, mode="markers", marker={"size": 5, "color": _BLUE},
                          hovertemplate="%{x:.2f} s: %{y:.2f} ms<extra></extra>"), row=1, col=1,
         )  # fmt: skip
         figure.add_hrect(y0=-one.ci95_ms, y1=one.ci95_ms, fillcolor=_BLUE, opacity=0.15, line_width=0, row=1, col=1)
@@ -113,7 +111,7 @@ def draw_evidence(one: SyncEvidence) -> go.Figure | None:
         at = len(panels)
         peak = one.lags_s[max(range(len(one.scores)), key=one.scores.__getitem__)]
         figure.add_trace(
-            go.Scattergl(x=one.lags_s, y=one.scores, mode="lines", line={"width": 1.2, "color": _GREY},
+            go.Scatter(x=one.lags_s, y=one.scores, mode="lines", line={"width": 1.2, "color": _GREY},
                          hovertemplate="%{x:.4f} s: %{y:.3f}<extra></extra>"), row=1, col=at,
         )  # fmt: skip
         figure.add_vline(x=peak, line={"color": _RED, "width": 1, "dash": "dot"}, row=1, col=at)

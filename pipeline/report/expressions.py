@@ -1,6 +1,7 @@
 """Each expression as a card: a drawn face shaded where the decision came from, its units in words, the alternatives.
 
-The face is a drawing, never the person's picture, so that the cards can be shared.
+The drawing is never the person's picture, so that the cards can be shared; pictures stand beside it only where a page
+shows faces.
 """
 
 from __future__ import annotations
@@ -33,18 +34,24 @@ _PLACES: dict[str, tuple[float, float]] = {
 """Where a region lies on the drawing, on the side to the viewer's right, which is the person's left."""
 
 
-def expressions_section(events: Sequence[Event], words: Mapping[str, str]) -> str:
+def expressions_section(
+    events: Sequence[Event], words: Mapping[str, str], pictures: Mapping[int, Sequence[str]] | None = None
+) -> str:
     """HTML cards of the expressions of one person, the surest first shown in order of time; "" without any.
 
     Args:
         events: Events of the person; only micro and macro ones are shown.
         words: Action unit -> what it does ("au12": "lip corner puller").
+        pictures: `id` of an event -> data addresses of the face at its onset and its height.
     """
     shown = [event for event in events if event.kind in ("micro", "macro")]
     if not shown:
         return ""
     surest = sorted(shown, key=lambda event: -(event.score or 0.0))[:MOST]
-    cards = "".join(_card(event, words) for event in sorted(surest, key=lambda event: event.onset_ns))
+    faces = pictures or {}
+    cards = "".join(
+        _card(event, words, faces.get(id(event), ())) for event in sorted(surest, key=lambda event: event.onset_ns)
+    )
     more = f" The surest {MOST} of {len(shown)}." if len(shown) > MOST else ""
     return (
         f'<p class="hint">Shaded: the regions whose movement from onset to apex decided for the class.{more}</p>'
@@ -52,7 +59,7 @@ def expressions_section(events: Sequence[Event], words: Mapping[str, str]) -> st
     )
 
 
-def _card(event: Event, words: Mapping[str, str]) -> str:
+def _card(event: Event, words: Mapping[str, str], faces: Sequence[str]) -> str:
     details = event.details
     emotion: Mapping[str, Any] = details.get("emotion") or {}
     title = f"{to_s(event.onset_ns):.2f} s {event.kind}: {emotion.get('class', 'not recognised')}"
@@ -65,9 +72,14 @@ def _card(event: Event, words: Mapping[str, str]) -> str:
     apex_s = "?" if event.apex_ns is None else f"{to_s(event.apex_ns):.3f}"
     rows.append(("times", f"onset {to_s(event.onset_ns):.3f}, apex {apex_s}, offset {to_s(event.offset_ns):.3f} s"))
     lines = "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in rows)
+    shown = "".join(
+        f'<figure><img src="{escape(face)}" alt="Face at the {name}"><figcaption>{name}</figcaption></figure>'
+        for face, name in zip(faces, ("onset", "height"), strict=False)
+    )
+    strip = f'<div class="faces">{shown}</div>' if shown else ""
     return (
         f'<article class="card">{face_drawing(emotion.get("because") or {}, title)}'
-        f"<div><b>{escape(title)}</b><dl>{lines}</dl></div></article>"
+        f"<div><b>{escape(title)}</b>{strip}<dl>{lines}</dl></div></article>"
     )
 
 

@@ -1,164 +1,172 @@
-"""The session drawn as lanes on one time axis: what was fused, and what each channel said."""
+"""The lanes of a page: which features and events are drawn together, in which order, and which are open at first."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from data_schemas.event import Event
-from data_schemas.time import to_s
+from pipeline.report.decimation import MAX_POINTS as MAX_POINTS
+from pipeline.report.decimation import decimate as decimate
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     import pyarrow as pa
 
-MAX_POINTS = 3000
-_BLUE, _RED, _GREEN, _ORANGE, _GREY, _PURPLE = "#3b6fb6", "#c8423b", "#3a8f5c", "#d98a29", "#8a8f98", "#7a5aa6"
+BLUE, RED, GREEN, ORANGE = "#3f7fd0", "#d6483f", "#2f9e62", "#d98a29"
+PURPLE, TEAL, PINK, GREY = "#9068c4", "#1f9aa3", "#cf5f9b", "#8a8f98"
+_CYCLE = (BLUE, RED, GREEN, ORANGE, PURPLE, TEAL, PINK, GREY)
+_FEELINGS = (("negative", RED), ("positive", GREEN), ("surprise", ORANGE), ("neutral", GREY))
+_UNITS = ("01", "02", "04", "05", "06", "07", "09", "10", "12", "14", "15", "17", "20", "23", "24", "25", "26")
 
-_LANES: tuple[tuple[str, tuple[tuple[str, str, str], ...], tuple[str, ...]], ...] = (
-    ("concealed", (("fused.concealed", "concealed", _RED), ("fused.uncertainty", "uncertainty", _GREY)),
-     ("incongruence",)),
-    ("felt", (("fused.felt_negative", "negative", _RED), ("fused.felt_positive", "positive", _GREEN),
-              ("fused.felt_surprise", "surprise", _ORANGE), ("fused.felt_neutral", "neutral", _GREY)), ()),
-    ("shown", (("fused.shown_negative", "negative", _RED), ("fused.shown_positive", "positive", _GREEN),
-               ("fused.shown_surprise", "surprise", _ORANGE), ("fused.shown_neutral", "neutral", _GREY)), ()),
-    ("face: AUs", (("face.au12_left", "AU12 left", _GREEN), ("face.au12_right", "AU12 right", _BLUE),
-                   ("face.au04", "AU4", _RED), ("face.au01", "AU1", _ORANGE)), ("macro", "micro")),
-    ("face: eyes", (("face.eye_opening_left", "eye left", _BLUE), ("face.eye_opening_right", "eye right", _PURPLE)),
-     ("blink",)),
-    ("voice: pitch [Hz]", (("voice.pitch_hz", "pitch", _BLUE),), ("speech_turn",)),
-    ("body: movement", (("body.movement_energy", "movement", _GREEN),), ("gesture", "hand_to_face")),
-    ("heart rate [bpm]", (("physiology.heart_rate_bpm", "heart rate", _RED),), ()),
-    ("EDA phasic [uS]", (("physiology.eda_phasic_us", "phasic", _PURPLE),), ("scr",)),
-    ("context", (), ("cue",)),
+Line = tuple[str, str, str]
+"""Feature of the lane's channel, its short name, its colour."""
+
+
+@dataclass(frozen=True)
+class Lane:
+    """Some features and events of one channel over time.
+
+    Attributes:
+        id: Unique, of letters, digits and underscores.
+        channel: Prefix of the columns.
+        title: Heading.
+        lines: Features drawn from the start.
+        more: Features that can be switched on.
+        kinds: Kinds of the channel's events drawn above the lines.
+        style: "lines", "heat" (one row per feature), or "events" (no lines at all).
+        band: Feature drawn as the width of a band around the first line.
+        low: Least lower end of the axis; None follows the data.
+        high: Least upper end of the axis.
+        height: Of the drawing, px.
+        open: Whether it is drawn before somebody asks.
+    """
+
+    id: str
+    channel: str
+    title: str
+    lines: tuple[Line, ...] = ()
+    more: tuple[Line, ...] = ()
+    kinds: tuple[str, ...] = ()
+    style: str = "lines"
+    band: str = ""
+    low: float | None = None
+    high: float | None = None
+    height: int = 72
+    open: bool = True
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """All features that may be drawn."""
+        return tuple(name for name, _, _ in (*self.lines, *self.more)) + ((self.band,) if self.band else ())
+
+
+LANES: tuple[Lane, ...] = (
+    Lane("concealed", "fused", "Concealed", (("concealed", "concealed", RED),),
+         (("uncertainty", "uncertainty", GREY), ("cit_response", "response to the item", PURPLE)),
+         ("incongruence",), band="uncertainty", low=0, high=1, height=96),
+    Lane("felt", "fused", "Felt", tuple((f"felt_{name}", name, colour) for name, colour in _FEELINGS), low=0, high=1),
+    Lane("shown", "fused", "Shown", tuple((f"shown_{name}", name, colour) for name, colour in _FEELINGS),
+         low=0, high=1),
+    Lane("shares", "fused", "What it rests on",
+         (("share_face", "face", BLUE), ("share_voice", "voice", ORANGE), ("share_body", "body", GREEN),
+          ("share_physiology", "physiology", RED), ("share_context", "context", GREY)), low=0, high=1, open=False),
+    Lane("cues", "context", "Context cues", (), (("expected_negative", "expected negative", RED),
+         ("expected_positive", "expected positive", GREEN), ("expected_surprise", "expected surprise", ORANGE),
+         ("stakes", "stakes", PURPLE)), ("cue",), "events", height=40),
+    Lane("expressions", "face", "Expressions", (("expression_score", "evidence", BLUE),), (), ("micro", "macro")),
+    Lane("units", "face", "Action units", tuple((f"au{n}", f"AU{int(n)}", BLUE) for n in _UNITS), style="heat",
+         low=0, high=1, height=190),
+    Lane("asymmetry", "face", "Asymmetry", (("asymmetry_upper", "upper face", BLUE),
+         ("asymmetry_lower", "lower face", ORANGE)), (("asymmetry", "whole face", PURPLE),), low=-1, high=1,
+         open=False),
+    Lane("eyes", "face", "Eyes and blinks", (("eye_opening_left", "left", BLUE), ("eye_opening_right", "right", TEAL)),
+         (("au43", "closure", PURPLE),), ("blink",), low=0),
+    Lane("gaze", "face", "Gaze", (("gaze_yaw_deg", "to the left", BLUE), ("gaze_pitch_deg", "up", ORANGE)), (),
+         ("gaze_shift",)),
+    Lane("head", "face", "Head",
+         (("yaw_deg", "turn", BLUE), ("pitch_deg", "tilt", ORANGE), ("roll_deg", "lean", GREEN)), open=False),
+    Lane("pupil", "face", "Pupil", (("pupil_ratio", "pupil over iris", PURPLE),), open=False),
+    Lane("face_quality", "face", "How well the face is seen", (("confidence", "confidence", GREY),),
+         (("covered", "covered", RED),), low=0, high=1, open=False),
+    Lane("pitch", "voice", "Pitch and speech turns", (("pitch_hz", "pitch", BLUE),), (),
+         ("speech_turn", "pause", "filled_pause")),
+    Lane("loudness", "voice", "Loudness", (("intensity_db", "level", TEAL),), open=False),
+    Lane("rate", "voice", "Speech rate", (("syllable_rate_hz", "syllables", BLUE),), open=False),
+    Lane("voice_quality", "voice", "Voice quality", (("hnr_db", "harmonics to noise", GREEN),
+         ("shimmer_db", "shimmer", ORANGE)), open=False),
+    Lane("movement", "body", "Body and gestures", (("movement_energy", "whole body", GREEN),),
+         (("left_hand_speed", "left hand", BLUE), ("right_hand_speed", "right hand", ORANGE)),
+         ("gesture", "hand_to_face"), low=0),
+    Lane("posture", "body", "Posture", (("trunk_lean_deg", "trunk", GREEN), ("shoulder_tilt_deg", "shoulders", BLUE),
+         ("head_tilt_deg", "head", ORANGE)), open=False),
+    Lane("heart", "physiology", "Heart rate", (("heart_rate_bpm", "heart rate", RED),), (), ("r_peak",)),
+    Lane("variability", "physiology", "Heart rate variability", (("rmssd_ms", "RMSSD", RED), ("sdnn_ms", "SDNN", PINK)),
+         open=False),
+    Lane("skin", "physiology", "Skin conductance, phasic", (("eda_phasic_us", "phasic", PURPLE),), (), ("scr",)),
+    Lane("skin_level", "physiology", "Skin conductance, level", (("eda_tonic_us", "tonic", PURPLE),), open=False),
+    Lane("breath", "physiology", "Breathing", (("respiration_rate_bpm", "breaths", TEAL),), open=False),
+    Lane("temperature", "physiology", "Skin temperature", (("temperature_degc", "temperature", ORANGE),), open=False),
+    Lane("reactions", "physiology", "Reactions to cues", (), (), ("reaction",), "events", height=34, open=False),
 )  # fmt: skip
-"""Lane title, its lines (column, name, colour), and the event kinds drawn in it."""
-
-_GRID: dict[str, Any] = {"showgrid": True, "gridcolor": "rgba(128,128,128,.18)", "zeroline": False}
-_EVENT_COLOURS = {"micro": _RED, "macro": _GREEN, "blink": _GREY, "speech_turn": _BLUE, "gesture": _GREEN,
-                  "hand_to_face": _ORANGE, "scr": _PURPLE, "cue": _GREY, "incongruence": _RED}  # fmt: skip
+_MOST_OWN = 8
+"""So many features of a channel that is not in the table above."""
 
 
-def draw_lanes(timeline: pa.Table, events: Sequence[Event], person: str) -> go.Figure:
-    """One plotly figure with a lane per channel for one person.
+def lanes_of(schema: pa.Schema, events: Iterable[Event]) -> list[Lane]:
+    """The lanes of a result: those of the table that it has, and one for each channel and kind that the table lacks.
 
     Args:
-        timeline: The table of `timeline.parquet`.
-        events: All events of the session.
-        person: Whose rows to draw.
+        schema: Of the timeline.
+        events: All events.
     """
-    import plotly.graph_objects as go
-    import pyarrow.compute as pc
-    from plotly.subplots import make_subplots
+    import pyarrow as pa
 
-    rows = timeline.filter(pc.equal(pc.cast(timeline["person"], "string"), person))
-    seconds = to_s(rows["t_ns"].to_numpy())
-    own = [event for event in events if event.person in (person, None)]
-    figure = make_subplots(rows=len(_LANES), cols=1, shared_xaxes=True, vertical_spacing=0.02)
-    for number, (title, lines, kinds) in enumerate(_LANES, 1):
-        drawn = False
-        for column, name, colour in lines:
-            values = _column(rows, column)
-            if values is None or not np.isfinite(values).any():
-                continue
-            x, y = decimate(seconds, values)
-            figure.add_trace(
-                go.Scatter(x=x, y=y, name=name, mode="lines", line={"color": colour, "width": 1.4}, showlegend=False,
-                             connectgaps=False, hovertemplate=f"{name} %{{y:.3g}}<extra>%{{x:.2f}} s</extra>"),
-                row=number, col=1,
-            )  # fmt: skip
-            drawn = True
-        span = [float(seconds[0]), float(seconds[-1])] if len(seconds) else [0.0, 1.0]
-        figure.add_trace(go.Scatter(x=span, y=[None, None], showlegend=False, hoverinfo="skip"), row=number, col=1)
-        found = [event for event in own if event.kind in kinds]
-        _draw_events(figure, number, found)
-        note = "" if drawn or found else f"no data: {_why(rows, lines, kinds)}"
-        axis = "" if number == 1 else str(number)
-        figure.update_yaxes(title={"text": title, "font": {"size": 11}}, tickfont={"size": 9}, automargin=True,
-                            row=number, col=1, **_GRID)  # fmt: skip
-        key = "   ".join(f'<span style="color:{colour}">{name}</span>' for _, name, colour in lines if drawn)
-        figure.add_annotation(text=key, xref=f"x{axis} domain", yref=f"y{axis} domain", x=1, y=1, xanchor="right",
-                              yanchor="bottom", showarrow=False, font={"size": 10})  # fmt: skip
-        if not drawn:
-            figure.update_yaxes(range=[0, 1], showticklabels=False, row=number, col=1)
-        if note:
-            figure.add_annotation(text=note, xref=f"x{axis} domain", yref=f"y{axis} domain", x=0.5, y=0.5,
-                                  showarrow=False, font={"size": 12, "color": _GREY})  # fmt: skip
-    figure.update_xaxes(**_GRID)
-    figure.update_xaxes(range=[float(seconds[0]), float(seconds[-1])] if len(seconds) else None)
-    figure.update_xaxes(title="session time [s]", row=len(_LANES), col=1)
-    figure.update_layout(height=108 * len(_LANES) + 60, margin={"l": 70, "r": 20, "t": 40, "b": 40},
-                         paper_bgcolor="rgba(0,0,0,0)", plot_bgcolor="rgba(0,0,0,0)", hovermode="x",
-                         font={"color": _GREY, "family": "system-ui, sans-serif"}, dragmode="pan")  # fmt: skip
-    return figure
+    columns = {field.name for field in schema if pa.types.is_floating(field.type)}
+    kinds = sorted({(event.channel, event.kind) for event in events})
+    found = [lane for known in LANES if (lane := _as_it_is(known, columns, kinds)) is not None]
+    channels = dict.fromkeys(name.split(".", 1)[0] for name in (*columns, *(f"{channel}." for channel, _ in kinds)))
+    for channel in sorted(channels):
+        if all(lane.channel != channel for lane in LANES):
+            own = [name.split(".", 1)[1] for name in sorted(columns) if name.startswith(f"{channel}.")]
+            lines = [(name, name, _CYCLE[at % len(_CYCLE)]) for at, name in enumerate(_measured(own)[:_MOST_OWN])]
+            said = tuple(kind for place, kind in kinds if place == channel)
+            style = "lines" if lines else "events"
+            found.append(Lane(f"own_{len(found)}", channel, channel, tuple(lines), (), said, style))
+            continue
+        drawn = {kind for lane in LANES if lane.channel == channel for kind in lane.kinds}
+        rest = tuple(kind for place, kind in kinds if place == channel and kind not in drawn)
+        if rest:
+            title = f"Further events: {channel}"
+            found.append(Lane(f"rest_{channel}", channel, title, (), (), rest, "events", height=34))
+    return found
 
 
-def decimate(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """At most about `MAX_POINTS` points that keep every peak: minimum and maximum of each stretch, gaps kept as NaN."""
-    if len(x) <= MAX_POINTS:
-        return x, y
-    step = int(np.ceil(2 * len(x) / MAX_POINTS))
-    keep: list[int] = []
-    for start in range(0, len(x), step):
-        piece = y[start : start + step]
-        fine = np.flatnonzero(np.isfinite(piece))
-        if len(fine) < len(piece):
-            keep.append(start + int(np.flatnonzero(~np.isfinite(piece))[0]))
-        if len(fine):
-            keep += [start + int(fine[np.argmin(piece[fine])]), start + int(fine[np.argmax(piece[fine])])]
-    at = np.unique(keep)
-    return x[at], y[at]
+def _measured(names: Sequence[str]) -> list[str]:
+    return [name for name in names if not name.endswith("_z")]
 
 
-def _column(rows: pa.Table, name: str) -> NDArray[np.float64] | None:
-    """A column as floats, NaN where null; what is fused is left out where nothing can be said."""
-    if name not in rows.column_names:
+def _as_it_is(lane: Lane, columns: set[str], kinds: Sequence[tuple[str, str]]) -> Lane | None:
+    """The lane without the features that the timeline lacks; None where nothing of it is there."""
+    from dataclasses import replace
+
+    lines = tuple(line for line in lane.lines if f"{lane.channel}.{line[0]}" in columns)
+    more = tuple(line for line in lane.more if f"{lane.channel}.{line[0]}" in columns)
+    if not lines and not more and not any((lane.channel, kind) in kinds for kind in lane.kinds):
         return None
-    values = rows[name].to_numpy(zero_copy_only=False).astype(np.float64)
-    if name.startswith("fused."):
-        silenced = rows["fused.cannot_say"].to_numpy(zero_copy_only=False).astype(np.float64) > 0.5
-        values = np.where(silenced, np.nan, values)
-    return values
+    band = lane.band if f"{lane.channel}.{lane.band}" in columns else ""
+    return replace(lane, lines=lines, more=more, band=band)
 
 
-def _why(rows: pa.Table, lines: Sequence[tuple[str, str, str]], kinds: Sequence[str]) -> str:
-    if not lines:
-        return "no cues" if "cue" in kinds else "none found"
-    name = lines[0][0].split(".")[0] + ".reason"
-    words = [word for word in rows[name].to_pylist() if word] if name in rows.column_names else []
-    return ", ".join(sorted(set(words))) or "no valid value"
-
-
-def _draw_events(figure: Any, lane: int, events: Sequence[Event]) -> None:
-    """Events as shaded stretches that can be hovered."""
-    import plotly.graph_objects as go
-
-    axis = "" if lane == 1 else str(lane)
-    if len(events) > 400:
-        events = sorted(events, key=lambda event: -(event.score or 0))[:400]
-    for event in events:
-        colour = _EVENT_COLOURS.get(event.kind, _GREY)
-        start, end = to_s(event.onset_ns), to_s(event.offset_ns)
-        figure.add_shape(type="rect", x0=start, x1=max(end, start + 0.04), y0=0, y1=1, xref=f"x{axis}",
-                         yref=f"y{axis} domain", fillcolor=colour, opacity=0.25 if event.kind != "micro" else 0.5,
-                         line={"width": 0}, layer="below")  # fmt: skip
-    if not events:
-        return
-    middle = [to_s((event.onset_ns + event.offset_ns) // 2) for event in events]
-    words = [
-        f"<b>{event.kind}</b> {event.label}<br>{to_s(event.onset_ns):.2f} to {to_s(event.offset_ns):.2f} s"
-        + (f"<br>score {event.score:.2f}" if event.score is not None else "")
-        for event in events
+def as_json(lane: Lane) -> dict[str, Any]:
+    """What the page knows of a lane."""
+    tracks = [
+        {"column": f"{lane.channel}.{name}", "name": short, "colour": colour, "on": shown}
+        for group, shown in ((lane.lines, True), (lane.more, False))
+        for name, short, colour in group
     ]
-    colours = [_EVENT_COLOURS.get(event.kind, _GREY) for event in events]
-    overlay = f"y{100 + lane}"
-    marker = {"color": colours, "size": 7, "symbol": "triangle-down"}
-    figure.add_trace(
-        go.Scatter(x=middle, y=[0.94] * len(events), mode="markers", marker=marker, text=words, showlegend=False,
-                   hovertemplate="%{text}<extra></extra>", xaxis=f"x{axis}", yaxis=overlay),
-    )  # fmt: skip
-    hidden = {"overlaying": f"y{axis}", "range": [0, 1], "visible": False, "fixedrange": True}
-    figure.update_layout({f"yaxis{100 + lane}": hidden})
+    return {
+        "id": lane.id, "channel": lane.channel, "title": lane.title, "tracks": tracks, "kinds": list(lane.kinds),
+        "style": lane.style, "band": f"{lane.channel}.{lane.band}" if lane.band else None, "low": lane.low,
+        "high": lane.high, "height": lane.height, "open": lane.open,
+    }  # fmt: skip

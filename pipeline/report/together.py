@@ -6,7 +6,7 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from data_schemas.time import NS_PER_S
-from pipeline.report.markup import as_table, inline
+from pipeline.report.markup import as_figure, as_table
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -29,9 +29,7 @@ def together_section(interaction: Interaction | None) -> str:
     )
     parts.append(as_table([_row(tie) for tie in interaction.ties]))
     for number, figure in enumerate(_figures(interaction)):
-        where = f"together{number}"
-        parts.append(f'<div id="{where}" role="img" aria-label="Synchrony over time"></div>')
-        parts.append(f"<script>draw('{where}', {inline(figure.to_json() or '{}')});</script>")
+        parts.append(as_figure(f"together{number}", figure, "Synchrony over time"))
     return "\n".join(parts)
 
 
@@ -78,11 +76,15 @@ def _figures(interaction: Interaction) -> list[go.Figure]:
                 label = name.removesuffix("_synchrony").replace("_", " ")
                 figure.add_scatter(x=seconds, y=shown, name=label, line={"color": colour, "width": 1.5})
         if figure.data:
+            figure.update_xaxes(gridcolor="rgba(128,128,128,.18)", zeroline=False)
+            figure.update_yaxes(gridcolor="rgba(128,128,128,.18)", zeroline=False)
             figure.add_hline(y=0, line={"color": "#8a8f98", "width": 1, "dash": "dot"})
             figure.update_layout(
                 title=f"{pair[0]} and {pair[1]}: in step, standard deviations above chance",
                 xaxis_title="session time [s]",
-                template="plotly_white",
+                paper_bgcolor="rgba(0,0,0,0)",
+                plot_bgcolor="rgba(0,0,0,0)",
+                font={"color": "#8a8f98"},
                 height=280,
                 margin={"l": 60, "r": 20, "t": 50, "b": 40},
             )

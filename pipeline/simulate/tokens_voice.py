@@ -30,7 +30,7 @@ def draw_voice(rng: np.random.Generator, scene: Scene) -> Encoding:
     for at, name in enumerate(FEATURES):
         if name in columns:
             spread = np.subtract(*np.quantile(columns[name][heard] if heard.any() else columns[name], [0.84, 0.16])) / 2
-            columns[name] = columns[name] + spread * (shown + hidden)[:, at]
+            columns[name] = columns[name] + spread * heard * (shown + hidden)[:, at]
     columns["speech"] = heard.astype(float)
     columns["voicing"] = np.clip(columns["voicing"], 0, 1)
     columns["talking_share"] = smooth(heard, 10.0)

@@ -1,0 +1,1 @@
+"""The page of a result on this computer, with editing."""
