@@ -37,7 +37,7 @@ from pipeline.simulate.tokens_effects import ASSUMPTIONS, NO_EFFECTS, Effects
 if TYPE_CHECKING:
     from torch import nn
 
-PLAN = TrainingPlan(seed=7, batches=2300, per_session=6, learning_rate=3.5e-3, check_every=100, patience=6)
+PLAN = TrainingPlan(seed=7, batches=1600, per_session=6, learning_rate=3.5e-3, check_every=100, patience=6)
 HELD_OUT, CALIBRATION = range(48), range(1_000, 1_150)
 TEST, TEST_WITHOUT_EFFECTS, TEST_COMPLETE = range(2_000, 2_160), range(3_000, 3_120), range(4_000, 4_048)
 TRAINING = range(100_000, 200_000)
