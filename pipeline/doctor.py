@@ -36,6 +36,10 @@ MODELS: dict[str, tuple[str, ...]] = {
 
 EXTRAS: dict[str, str] = {
     "dev": "tests, linters and type checks, for work on Telltale itself",
+    "export": "exports to netCDF and NWB",
+    "rerun": "exports to and views in Rerun",
+    "slurm": "batches on a Slurm cluster",
+    "references": "openSMILE and Praat, which python -m benchmarks.voice compares with",
     "egemaps": "eGeMAPS by openSMILE itself instead of our own; its licence is for research only",
 }
 """What each optional extra of the package adds."""
