@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import importlib.util
 import json
+import os
 import shutil
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -34,7 +36,9 @@ def content(result: Path) -> Content:
 
 
 def complaints(folder: Path) -> list[dict[str, object]]:
-    validator = shutil.which("bids-validator-deno")
+    validator = shutil.which(
+        "bids-validator-deno", path=f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    )
     assert validator is not None, "bids-validator-deno belongs to the development requirements"
     done = subprocess.run([validator, str(folder), "--format", "json"], capture_output=True, text=True, timeout=120)
     issues = json.loads(done.stdout)["issues"]["issues"]
