@@ -19,7 +19,7 @@ def pictures(n: int, seed: int = 0) -> Iterator[np.ndarray]:
     rng = np.random.default_rng(seed)
     base = np.kron(rng.integers(0, 255, (6, 8, 3)), np.ones((8, 8, 1))).astype(np.uint8)
     for i in range(n):
-        yield np.roll(base, i, axis=1)
+        yield np.roll(base, 2 * i, axis=1)  # whole steps of the colour's half resolution, which would blur others
 
 
 def read(path: Path) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -39,7 +39,7 @@ def test_mp4_keeps_variable_times_to_a_tick(tmp_path: Path, start: float, steps:
     found, frames = read(tmp_path / "v.mp4")
     assert len(found) == len(times)
     assert np.abs(found - times).max() <= 0.5 / 90_000 + 1e-9
-    assert all(np.abs(a.astype(float) - b).mean() < 16 for a, b in zip(frames, pictures(len(times)), strict=True))
+    assert all(np.abs(a.astype(float) - b).mean() < 12 for a, b in zip(frames, pictures(len(times)), strict=True))
 
 
 def test_ffv1_is_lossless_and_keeps_milliseconds(tmp_path: Path) -> None:
