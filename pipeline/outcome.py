@@ -13,6 +13,8 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.recording import Session
 from data_schemas.result import Problem, ResultRecord, SyncReport
+from pipeline.interaction_files import NAMES as OF_SEVERAL
+from pipeline.interaction_files import write_interaction
 from pipeline.journal import Journal
 from pipeline.report.page import ASSETS, drop_folder
 
@@ -24,8 +26,6 @@ if TYPE_CHECKING:
 
 FILES = ("timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl", "result.json")
 """What a result consists of; the last one says that it is complete."""
-OF_SEVERAL = ("interaction.csv", "synchrony.parquet")
-"""Beside them for several people: who mirrors whom, and how much they are in step over time."""
 OF_PAGE = ASSETS
 """Folder beside them for what the page plays and, of a long session, reads."""
 
@@ -88,11 +88,12 @@ class Result:
         """0 when everything worked, 1 when something failed, was missing or was refused."""
         return self.record.exit_status
 
-    def save(self, folder: str | Path) -> Path:
+    def save(self, folder: str | Path, final: Path | None = None) -> Path:
         """Write all files of the result into a folder; each appears whole or not at all, `result.json` last.
 
         Args:
             folder: Made if absent, private to the user. Files of an earlier run are replaced.
+            final: Where the folder is moved afterwards; the page finds the recordings from there.
 
         Raises:
             InvalidValueError: it is the session folder, a file, or would overwrite a recording.
@@ -101,7 +102,6 @@ class Result:
         import pyarrow.parquet as pq
 
         from pipeline.export.events import as_arrow, as_csv, as_rows
-        from pipeline.interaction import as_frame
         from pipeline.report.run import report_run
 
         target = Path(folder)
@@ -114,10 +114,9 @@ class Result:
             pq.write_table(as_arrow(self.events), draft / "events.parquet")
             (draft / "events.csv").write_text(as_csv(as_rows(self.events)), encoding="utf-8", newline="")
             (draft / "sync.json").write_text(self.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
-            report_run(self, draft / "report.html", target / "report.html", self.journal)
+            report_run(self, draft / "report.html", (final or target) / "report.html", self.journal)
             if self.interaction is not None:
-                as_frame(self.interaction).to_csv(draft / OF_SEVERAL[0], index=False)
-                pq.write_table(self.interaction.tracks_table(), draft / OF_SEVERAL[1], compression="zstd")
+                write_interaction(self.interaction, draft)
             self.journal.write(draft / "log.jsonl")
             (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
             for name in (*OF_SEVERAL, *FILES):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -56,6 +56,19 @@ def telltale() -> Callable[..., Run]:
         return done
 
     return run
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A headless Chromium; without one its tests skip, or fail where TELLTALE_REQUIRE_BROWSER is 1."""
+    from pipeline.report.browser import find_browser, headless
+
+    if find_browser() is None:
+        if os.environ.get("TELLTALE_REQUIRE_BROWSER") == "1":
+            pytest.fail("TELLTALE_REQUIRE_BROWSER is set, and no Chromium is on the PATH")
+        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
+    with headless() as opened:
+        yield opened
 
 
 @pytest.fixture(scope="session")

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data_schemas.errors import UnreadableFileError
 from data_schemas.features import Track
 from data_schemas.intervals import Interval
 from data_schemas.time import NS_PER_S
@@ -15,6 +17,7 @@ from modalities.context.coincidence import coincide, onsets_of
 from modalities.context.coupling import false_discovery, follows, steady
 from modalities.context.synchrony import agreement, in_step, shared_course
 from pipeline.interaction import BEHAVIOURS, Interaction, interact
+from pipeline.interaction_files import read_interaction, write_interaction
 from pipeline.report.together import together_section
 from pipeline.simulate.pairs_of_people import NAMES, PairOfPeople, Planted, simulate_pair
 
@@ -137,6 +140,18 @@ def test_table_and_tracks_can_be_written(found: Interaction) -> None:
     assert track.column("smile_synchrony")[1].mean() > 0.8
     z, valid = track.column("smile_synchrony")
     assert z[valid].mean() > 0.5
+
+
+def test_the_files_are_read_back(found: Interaction, tmp_path: Path) -> None:
+    assert read_interaction(tmp_path) is None
+    write_interaction(found, tmp_path)
+    again = read_interaction(tmp_path)
+    assert again is not None and again.ties == found.ties
+    assert again.tracks_table().equals(found.tracks_table())
+    assert together_section(again) == together_section(found)
+    (tmp_path / "synchrony.parquet").write_bytes(b"PAR1")
+    with pytest.raises(UnreadableFileError, match="synchrony"):
+        read_interaction(tmp_path)
 
 
 def test_the_same_seed_gives_the_same_table(pair: PairOfPeople) -> None:

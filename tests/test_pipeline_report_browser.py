@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,7 +15,6 @@ from data_schemas.features import FeatureSpec
 from data_schemas.time import NS_PER_S
 from pipeline.export.events import as_arrow
 from pipeline.export.sample import EVENTS, START_S, write_sample
-from pipeline.report.browser import find_browser, headless
 from pipeline.report.lanes import LANES
 from pipeline.report.run import report_result
 from pipeline.timeline import ChannelGrid, as_table
@@ -37,16 +35,6 @@ DRAWN = """[...document.querySelectorAll('.plot.js-plotly-plot')]
     .map((one) => Math.max(0, ...one.data.map((trace) => trace.x.length)))"""
 HEART_LINE = """(T.chunks['0-heart'] && T.lanes.drawn.get('heart').plot.data || [])
     .find((one) => one.line && one.line.color === '#d6483f' && one.x.length > 490)"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if find_browser() is None:
-        if os.environ.get("TELLTALE_REQUIRE_BROWSER") == "1":
-            pytest.fail("TELLTALE_REQUIRE_BROWSER is set, and no Chromium is on the PATH")
-        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
-    with headless() as opened:
-        yield opened
 
 
 class Looked:

@@ -105,12 +105,12 @@ def test_a_video_that_breaks_leaves_no_half_copy(avi: tuple[Path, SyncReport], t
     assert not list(tmp_path.glob("*copy*"))
 
 
-def test_addresses_are_near_ones_first_and_never_relative_to_a_place_that_moves(tmp_path: Path) -> None:
+def test_addresses_are_near_ones_first_and_relative_to_where_a_page_will_lie(tmp_path: Path) -> None:
     recording = tmp_path / "sessions" / "p 01" / "face.mp4"
     recording.parent.mkdir(parents=True)
     recording.touch()
     page = tmp_path / "results" / "p01" / "report.html"
     assert addresses(recording, page) == ["../../sessions/p%2001/face.mp4", recording.as_uri()]
     moving = tmp_path / "results" / ".telltale" / "work" / "x" / "report.html"
-    assert addresses(recording, moving) == [recording.as_uri()]
+    assert addresses(recording, moving, page) == ["../../sessions/p%2001/face.mp4", recording.as_uri()]
     assert addresses(page.parent / "report" / "media" / "a.mp4", page) == ["report/media/a.mp4"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ import pytest
 from pipeline.coding.layers import Layer
 from pipeline.export.content import read_content
 from pipeline.export.sample import START_S, write_sample
-from pipeline.report.browser import find_browser, headless
 
 PATIENCE_MS = 240_000
 FRAME_S = 0.04 * (1 + 80e-6)
@@ -60,16 +58,6 @@ def address(result: Path) -> Iterator[str]:
         finally:
             server.terminate()
             assert server.wait(timeout=60) == 0
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    if find_browser() is None:
-        if os.environ.get("TELLTALE_REQUIRE_BROWSER") == "1":
-            pytest.fail("TELLTALE_REQUIRE_BROWSER is set, and no Chromium is on the PATH")
-        pytest.skip("no Chromium on the PATH (Debian: apt-get install chromium)")
-    with headless() as opened:
-        yield opened
 
 
 def opened(browser: Any, address: str, coder: str) -> Any:

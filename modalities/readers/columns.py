@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import UnreadableFileError
-from modalities.readers.delimited import MISSING, TableForm
+from modalities.readers.delimited import MISSING, TableForm, open_pieces
 
-_PIECE = 200_000
+if TYPE_CHECKING:
+    from pandas.io.parsers import TextFileReader
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,26 +82,9 @@ def read_columns(path: Path, form: TableForm, which: Sequence[int]) -> Columns:
     return Columns(np.where(mask, values, 0.0)[:, picked], mask[:, picked], tuple(notes))
 
 
-def _pieces(path: Path, form: TableForm, order: Sequence[int]) -> Any:
-    import pandas as pd
-
-    return pd.read_csv(
-        path,
-        sep=r"\s+" if form.delimiter == " " else form.delimiter,
-        header=None,
-        names=list(range(len(form.names))),
-        usecols=list(order),
-        skiprows=form.first_row,
-        decimal=form.decimal,
-        na_values=[word for word in MISSING if word],
-        encoding=form.encoding,
-        encoding_errors="replace",
-        index_col=False,
-        skipinitialspace=True,
-        on_bad_lines="skip",
-        chunksize=_PIECE,
-        low_memory=False,
-    )
+def _pieces(path: Path, form: TableForm, order: Sequence[int]) -> TextFileReader:
+    missing = [word for word in MISSING if word]
+    return open_pieces(path, form, order, decimal=form.decimal, na_values=missing, low_memory=False)
 
 
 def _numbers(cells: Any, decimal: str) -> tuple[NDArray[np.float64], list[tuple[int, str]]]:

@@ -6,15 +6,21 @@ import csv
 import gzip
 import re
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING, Any
 
 from data_schemas.errors import UnreadableFileError
 from modalities.readers.labels import canonical_unit, unit_in_name
 from modalities.readers.sniff import looks_like_text
 
+if TYPE_CHECKING:
+    import pandas as pd
+    from pandas.io.parsers import TextFileReader
+
 _SAMPLE = 256 * 1024
+_PIECE = 200_000
 _COMMENTS = ("#", "%", "//", '"#')
 _NUMBER = re.compile(r"^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?\s*$")
 _COMMA_NUMBER = re.compile(r"^\s*[+-]?(\d+,\d*|,\d+)([eE][+-]?\d+)?\s*$")
@@ -221,29 +227,46 @@ def read_text_columns(path: Path, form: TableForm) -> list[list[str]]:
     Raises:
         UnreadableFileError: the table cannot be read to its end.
     """
+    frame = read_text_frame(path, form, range(len(form.names)))
+    return [[str(cell).strip() for cell in row] for row in frame.itertuples(index=False, name=None)]
+
+
+def read_text_frame(path: Path, form: TableForm, places: Iterable[int]) -> pd.DataFrame:
+    """Some columns of a table as text, by their places; "" where a cell is missing, no rows where the table has none.
+
+    Raises:
+        UnreadableFileError: the table cannot be read to its end.
+    """
     import pandas as pd
 
+    columns = list(places)
     try:
-        frame = pd.read_csv(
-            path,
-            sep=r"\s+" if form.delimiter == " " else form.delimiter,
-            header=None,
-            names=list(range(len(form.names))),
-            usecols=list(range(len(form.names))),
-            skiprows=form.first_row,
-            dtype=str,
-            keep_default_na=False,
-            na_filter=False,
-            encoding=form.encoding,
-            encoding_errors="replace",
-            index_col=False,
-            skipinitialspace=True,
-            on_bad_lines="skip",
-        )
+        pieces = list(open_pieces(path, form, columns, dtype=str, keep_default_na=False, na_filter=False))
     except pd.errors.EmptyDataError:
-        return []
+        pieces = []
     except (OSError, ValueError, EOFError) as error:
         raise UnreadableFileError("the table cannot be read", file=path, got=str(error).splitlines()[0]) from error
-    return [
-        ["" if cell is None else str(cell).strip() for cell in row] for row in frame.itertuples(index=False, name=None)
-    ]
+    if not pieces:
+        return pd.DataFrame({column: [] for column in columns}, dtype=str)
+    return pd.concat(pieces, ignore_index=True).fillna("")
+
+
+def open_pieces(path: Path, form: TableForm, places: Iterable[int], **cells: Any) -> TextFileReader:
+    """Some columns of a table, by their places, in pieces of 200,000 rows; `cells` says how pandas reads a cell."""
+    import pandas as pd
+
+    return pd.read_csv(
+        path,
+        sep=r"\s+" if form.delimiter == " " else form.delimiter,
+        header=None,
+        names=list(range(len(form.names))),
+        usecols=list(places),
+        skiprows=form.first_row,
+        encoding=form.encoding,
+        encoding_errors="replace",
+        index_col=False,
+        skipinitialspace=True,
+        on_bad_lines="skip",
+        chunksize=_PIECE,
+        **cells,
+    )

@@ -20,13 +20,12 @@ from numpy.typing import NDArray
 from data_schemas.errors import UnreadableFileError
 from data_schemas.stream import Mark
 from data_schemas.time import Int64Array
-from modalities.readers.delimited import TableForm, sniff_table
+from modalities.readers.delimited import TableForm, read_text_frame, sniff_table
 from modalities.readers.eye_data import EyeData, both_eyes
 from modalities.readers.text_lines import eye_table
 from modalities.readers.timing import print_step_ns, stamps_to_ns
 
 LEAST_CONFIDENCE = 0.6
-_PIECE = 200_000
 _UNIT = re.compile(r"\s*[\[(]([^\])]*)[\])]\s*$")
 _TOBII: dict[str, tuple[str, ...]] = {
     "gaze_x": ("gaze point x", "gazepointx"),
@@ -233,31 +232,11 @@ def _unit_of(name: str, default: str) -> str:
 
 def _load(path: Path, form: TableForm, wanted: Sequence[str]) -> Any:
     """The wanted columns as text, "" for none."""
-    import pandas as pd
-
-    names = list(dict.fromkeys(wanted))
-    places = {form.names.index(name): name for name in names}
-    pieces = pd.read_csv(
-        path,
-        sep=form.delimiter,
-        header=None,
-        names=list(range(len(form.names))),
-        usecols=list(places),
-        skiprows=form.first_row,
-        dtype=str,
-        keep_default_na=False,
-        na_filter=False,
-        encoding=form.encoding,
-        encoding_errors="replace",
-        index_col=False,
-        on_bad_lines="skip",
-        chunksize=_PIECE,
-    )
-    try:
-        frame = pd.concat(list(pieces), ignore_index=True)
-    except (pd.errors.EmptyDataError, ValueError) as error:
-        raise UnreadableFileError("the table has no row of data", file=path) from error
-    return frame.rename(columns=places).fillna("")
+    places = {form.names.index(name): name for name in wanted}
+    frame = read_text_frame(path, form, places)
+    if frame.empty:
+        raise UnreadableFileError("the table has no row of data", file=path)
+    return frame.rename(columns=places)
 
 
 def _numbers(cells: Any, decimal: str) -> NDArray[np.float64]:

@@ -22,7 +22,8 @@ from typing import Any, Literal
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from pipeline.batch.lock import held
-from pipeline.outcome import FILES, OF_SEVERAL, refuse_overwriting
+from pipeline.interaction_files import NAMES as OF_SEVERAL
+from pipeline.outcome import FILES, refuse_overwriting
 
 OURS = (*FILES, *OF_SEVERAL, "report")
 """What Telltale itself leaves in the folder of a result; all else there is the user's."""

@@ -51,7 +51,7 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
         answer |= {"taken": steps.taken, "made": steps.made, "spoilt": steps.spoilt}
         result = Analyzer(Config.model_validate_json(job["config"]), steps).run(manifest, _reporter(session))
         draft = layout.draft(session)
-        result.save(draft)
+        result.save(draft, final=layout.root / session)
         layout.land(draft, session)
         steps.drop_unused()
         answer |= {"status": "done", "exit_status": result.exit_status, "reason": _shortcomings(result)}

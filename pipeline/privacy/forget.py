@@ -14,8 +14,9 @@ from pipeline.batch.layout import Layout, read_json, write_json
 from pipeline.batch.lock import held
 from pipeline.catalogue.build import build_catalogue
 from pipeline.catalogue.schema import DATABASE, PARQUET
+from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.manifest import load_manifest
-from pipeline.outcome import FILES, OF_SEVERAL
+from pipeline.outcome import FILES
 from pipeline.privacy import audit, consent, keys
 from pipeline.privacy.prune import prune
 from pipeline.privacy.traces import traces, word

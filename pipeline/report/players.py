@@ -171,16 +171,13 @@ def addresses(file: Path, page: Path, final: Path | None = None) -> list[str]:
     Args:
         file: What is played.
         page: The page as it is being written.
-        final: Where the page will lie in the end; as written by default. A place that will be moved once more has no
-            address relative to the recording.
+        final: Where the page will lie in the end; as written by default.
     """
     folder = page.parent.resolve()
     if file.resolve().is_relative_to(folder):
         return [quote(file.resolve().relative_to(folder).as_posix())]
     whole = file.resolve().as_uri()
     target = (final or page).parent.resolve()
-    if ".telltale" in target.parts:
-        return [whole]
     try:
         near = os.path.relpath(file.resolve(), target)
     except ValueError:

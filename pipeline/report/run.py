@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
@@ -87,6 +87,7 @@ def report_result(
             share their faces.
     """
     from pipeline.export.content import read_content
+    from pipeline.interaction_files import read_interaction
 
     content = read_content(folder, session)
     if coder is not None:
@@ -108,7 +109,7 @@ def report_result(
         footage, notes = footage_of_result(content.session, content.sync)
     elif what != "left out":
         notes = ["the recordings are not at hand, so there is no video; name their folder with --session"]
-    interaction = None if deidentify else interaction_of(folder)
+    interaction = None if deidentify else read_interaction(folder)
     drop_folder(assets, keep=() if what == "left out" else ("media",))
     extras = make_extras(
         content.events, footage, assets, what, interaction=interaction, shared=shared, notes=notes, hook=hook
@@ -177,34 +178,6 @@ def make_extras(
 def is_index(page: Path) -> bool:
     """Whether a page is the index of a study."""
     return page.is_file() and not (page.parent / "result.json").exists()
-
-
-def interaction_of(folder: Path) -> Interaction | None:
-    """What several people do to each other, from the files of a result; None for one person."""
-    import math
-
-    import pandas as pd
-
-    from pipeline.interaction import Interaction, Tie
-    from pipeline.outcome import OF_SEVERAL
-
-    file = folder / OF_SEVERAL[0]
-    if not file.is_file():
-        return None
-    ties = []
-    try:
-        for row in pd.read_csv(file, keep_default_na=True).to_dict("records"):
-            counts = (row.pop("events_leader", None), row.pop("events_follower", None))
-            known: dict[str, Any] = {
-                str(key): (None if isinstance(one, float) and math.isnan(one) else one) for key, one in row.items()
-            }
-            known["reason"] = known.get("reason") or ""
-            there = all(isinstance(one, int | float) and not math.isnan(one) for one in counts)
-            events = (int(counts[0]), int(counts[1])) if there else None
-            ties.append(Tie(**known, events=events))
-    except (TypeError, ValueError):
-        return None
-    return Interaction(tuple(ties), {}, None)
 
 
 def _place(folder: Path, out: Path | None) -> tuple[Path, Path, bool | None]:

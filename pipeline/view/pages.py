@@ -11,10 +11,11 @@ from typing import Any
 
 from data_schemas.hook import Hook, silent
 from pipeline.export.content import Content
+from pipeline.interaction_files import read_interaction
 from pipeline.report.content import Material, page_data
 from pipeline.report.footage import footage_of_result
 from pipeline.report.page import ASSETS, SCRIPTS, Extras, assemble
-from pipeline.report.run import interaction_of, make_extras
+from pipeline.report.run import make_extras
 
 _DATA = re.compile(r'<script type="application/json" id="page">(.*?)</script>', re.DOTALL)
 
@@ -68,7 +69,7 @@ def make_page(content: Content, *, faces: bool = True, coder: str = "", hook: Ho
 
 
 def _extras(content: Content, faces: bool, hook: Hook) -> Extras:
-    told = interaction_of(content.folder)
+    told = read_interaction(content.folder)
     if not faces:
         return Extras(faces="left out", interaction=told)
     if content.session is None:

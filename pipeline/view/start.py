@@ -54,7 +54,7 @@ class View:
 
         stop = asyncio.Event()
         for number in (signal.SIGINT, signal.SIGTERM):
-            with suppress(NotImplementedError):
+            with suppress(NotImplementedError):  # Windows: its event loop takes no signals; Ctrl-C raises there
                 asyncio.get_running_loop().add_signal_handler(number, stop.set)
 
         def told(address: str) -> None:
