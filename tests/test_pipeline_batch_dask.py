@@ -46,10 +46,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         running += [subprocess.Popen(worker, **quiet) for _ in range(2)]
         yield json.loads(file.read_text())["address"]
     finally:
-        for one in running:
+        for one in reversed(running):  # the scheduler last: a worker that has lost it goes on looking for it
             one.terminate()
-        for one in running:
-            one.wait(timeout=30)
+            one.wait(timeout=60)
 
 
 @pytest.mark.parametrize("sessions", [2, pytest.param(20, marks=pytest.mark.long)])

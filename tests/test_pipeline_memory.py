@@ -1,4 +1,4 @@
-"""Memory stays flat when a recording gets longer: the same video looped to ten times its length."""
+"""Memory stays flat when a recording gets longer: the same video looped to many times its length."""
 
 from __future__ import annotations
 
@@ -64,14 +64,15 @@ def peak_of(folder: Path) -> tuple[float, int, int]:
 
 
 @pytest.mark.timeout(900)
-def test_ten_times_the_video_takes_the_same_memory(data_dir: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("longer", [4, pytest.param(10, marks=pytest.mark.long)])
+def test_many_times_the_video_takes_the_same_memory(data_dir: Path, tmp_path: Path, longer: int) -> None:
     peaks = {}
-    for times in (1, 10):
+    for times in (1, longer):
         folder = tmp_path / f"times{times}"
         folder.mkdir()
         (folder / "session.toml").write_text(_MANIFEST, encoding="utf-8")
         loop(data_dir / "video" / "WolfgangLanger_Pexels.mp4", folder / "face.mp4", times)
         peaks[times] = peak_of(folder)
-    assert peaks[10][1] == pytest.approx(10 * peaks[1][1], rel=0.02)
-    assert peaks[10][2] > 0.9 * peaks[10][1]
-    assert peaks[10][0] < 1.15 * peaks[1][0], f"{peaks[1][0]:.0f} MB became {peaks[10][0]:.0f} MB"
+    assert peaks[longer][1] == pytest.approx(longer * peaks[1][1], rel=0.02)
+    assert peaks[longer][2] > 0.9 * peaks[longer][1]
+    assert peaks[longer][0] < 1.15 * peaks[1][0], f"{peaks[1][0]:.0f} MB became {peaks[longer][0]:.0f} MB"
