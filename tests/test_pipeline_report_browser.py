@@ -176,13 +176,33 @@ def test_nothing_overlaps_and_nothing_is_cut_off(browser: Any, made: Path) -> No
             assert one.ask(OVERLAPPING) == 0
 
 
+def test_a_recorders_sound_follows_the_session_and_can_be_silenced(browser: Any, made: Path) -> None:
+    heard = "T.player.sounds[0].element"
+    with Looked(browser, made) as one:
+        one.until("T.player.sounds.length === 1 && T.player.sounds[0].ready")
+        assert one.page.locator("#sound option").all_inner_texts() == ["sound: voice", "sound: video", "no sound"]
+        one.page.keyboard.press("Space")
+        one.until(f"{heard}.currentTime > 0.4 && T.player.main.video.currentTime > 1.5")
+        assert one.ask("T.player.main.video.muted") and not one.ask(f"{heard}.paused")
+        assert abs(one.ask(f"toSession(T.player.sounds[0].map, {heard}.currentTime) - T.state.now")) < 0.3
+        one.page.locator("#sound").select_option("video")
+        assert one.ask(f"{heard}.paused") and not one.ask("T.player.main.video.muted")
+        one.page.locator("#sound").select_option("0")
+        one.page.keyboard.press("Escape")
+        one.ask("T.player.pause()")
+        assert one.ask(f"{heard}.paused")
+
+
 def test_the_second_person_dark_and_print(browser: Any, made: Path) -> None:
     with Looked(browser, made, color_scheme="dark") as one:
         one.page.get_by_role("radio", name="p-02").check()
         assert one.ask("T.player.all.length") == 0
         assert "no data: no stream" in " ".join(one.page.locator(".lane.empty").all_inner_texts())
         assert one.ask("getComputedStyle(document.body).backgroundColor") == "rgb(20, 23, 28)"
+        assert one.page.locator("#whose").is_hidden()
+        one.ask("window.dispatchEvent(new Event('beforeprint')) && null")
         one.page.emulate_media(media="print")
+        assert one.page.locator("#whose").inner_text().startswith("Lanes of p-02, -1.5 to ")
         assert one.page.locator(".toolbar").first.is_hidden() and one.page.locator("#stack").is_visible()
 
 

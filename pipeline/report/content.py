@@ -70,7 +70,7 @@ def page_data(
     Args:
         material: Prepared result.
         extras: Videos and pictures.
-        sources: Addresses of each video.
+        sources: Addresses of each video, then of each sound.
         edit: What a page that may edit knows of its server; None for others.
     """
     import numpy as np
@@ -105,6 +105,7 @@ def page_data(
         "events": items,
         "meanings": meanings(material.events),
         "pictures": {name: list(pair) for name, pair in extras.pictures.items()},
-        "players": [player.as_json(own) for player, own in zip(extras.players, sources, strict=True)],
+        "players": [player.as_json(own) for player, own in zip(extras.players, sources, strict=False)],
+        "sounds": [one.as_json(own) for one, own in zip(extras.sounds, sources[len(extras.players) :], strict=True)],
         "edit": None if edit is None else dict(edit),
     }  # fmt: skip

@@ -10,7 +10,7 @@ from data_schemas.errors import TelltaleError
 from data_schemas.recording import SESSION_CLOCK, Session
 from data_schemas.result import SyncReport
 from data_schemas.session import Manifest, StreamEntry
-from data_schemas.stream import Video
+from data_schemas.stream import Stream, Video
 from data_schemas.time import to_ns
 
 
@@ -62,31 +62,47 @@ def footage_of_result(root: Path, sync: SyncReport) -> tuple[list[Footage], list
     Raises:
         ManifestError: the manifest is wrong.
     """
-    from pipeline.manifest import load_manifest
-
-    manifest = load_manifest(root)
     problems: list[str] = []
-    found = list(_opened(manifest, root, sync, problems))
+    found = [
+        _footage(stream, entry, manifest, root)
+        for stream, entry, manifest in opened_streams(root, sync, ("face_", "body_video"), problems)
+        if isinstance(stream, Video)
+    ]
     return sorted(found, key=lambda one: (one.kind == "body_video", one.stream)), problems
 
 
-def _opened(manifest: Manifest, root: Path, sync: SyncReport, problems: list[str]) -> Iterator[Footage]:
+def opened_streams(
+    root: Path, sync: SyncReport, kinds: tuple[str, ...], problems: list[str]
+) -> Iterator[tuple[Stream, StreamEntry, Manifest]]:
+    """The streams of a result whose kind begins with one of `kinds`, opened again, on the session clock.
+
+    Args:
+        root: The session folder.
+        sync: Clock report of the result; it says how each stream came to the session clock.
+        kinds: Beginnings of kinds.
+        problems: Is told what could not be opened.
+
+    Raises:
+        ManifestError: the manifest is wrong.
+    """
     from modalities.readers import open_stream
+    from pipeline.manifest import load_manifest
     from sync.clock import ClockMap, Segment
 
+    manifest = load_manifest(root)
     figures = {one.stream: one for one in sync.streams}
     for entry in manifest.streams:
-        if entry.name not in figures or not entry.kind.startswith(("face_", "body_video")):
+        if entry.name not in figures or not entry.kind.startswith(kinds):
             continue
         try:
             stream = open_stream(entry, root, manifest.person_of(entry))
         except TelltaleError as error:
             problems.append(str(error))
             continue
-        if isinstance(stream, Video) and stream.axis.n:
+        if stream.axis.n:
             first, figure = stream.axis.start_ns, figures[entry.name]
             clock = ClockMap((Segment(first, first, to_ns(figure.start_s), figure.drift_ppm * 1e-6),))
-            yield _footage(stream.on(clock, SESSION_CLOCK), entry, manifest, root)
+            yield stream.on(clock, SESSION_CLOCK), entry, manifest
 
 
 def _footage(video: Video, entry: StreamEntry, manifest: Manifest, root: Path) -> Footage:

@@ -104,7 +104,7 @@ T.inspector.show = (event) => {
   const band = document.getElementById("band");
   band.hidden = !event;
   if (!event) {
-    inspector.replaceChildren(T.make("p", { class: "hint", text: "Click an event in a lane or in the list. An incongruence shows its evidence." }), ...T.inspector.extras.flatMap((extra) => extra(null)));
+    inspector.replaceChildren(T.make("p", { class: "hint noprint", text: "Click an event in a lane or in the list. An incongruence shows its evidence." }), ...T.inspector.extras.flatMap((extra) => extra(null)));
     return;
   }
   const parts = [T.make("h3", {}, T.make("i", { "aria-hidden": "true" }), T.nameOf(event))];

@@ -22,6 +22,8 @@ new ResizeObserver(() => {
 }).observe(document.getElementById("axis"));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => T.lanes.redraw());
 const drawAll = () => {
+  const [from, to] = [T.state.from, T.state.to].map((t) => t.toFixed(1));
+  document.getElementById("whose").textContent = `Lanes of ${T.person()}, ${from} to ${to} s`;
   T.page.lanes.forEach((lane) => { if (T.lanes.drawn.has(lane.id)) T.lanes.visible.add(lane.id); });
   T.lanes.redraw();
 };

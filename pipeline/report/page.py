@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipeline.interaction import Interaction
     from pipeline.report.players import Player
+    from pipeline.report.sounds import Sound
 
 SCRIPTS = ("store", "lanes", "player", "hands", "inspector", "figures", "main")
 ASSETS = "report"
@@ -40,6 +41,7 @@ class Extras:
 
     Attributes:
         players: Videos.
+        sounds: Recorders, heard with the videos.
         pictures: Identity of an event -> data addresses of the face at its onset and its height.
         faces: What was done with faces, in words; "" says nothing of it.
         interaction: What several people do to each other.
@@ -48,11 +50,17 @@ class Extras:
     """
 
     players: Sequence[Player] = ()
+    sounds: Sequence[Sound] = ()
     pictures: Mapping[str, Sequence[str]] = field(default_factory=dict)
     faces: str = ""
     interaction: Interaction | None = None
     up: str = ""
     notes: Sequence[str] = ()
+
+    @property
+    def files(self) -> list[Path]:
+        """What is played: videos, then sounds."""
+        return [player.file for player in self.players] + [sound.file for sound in self.sounds]
 
 
 def write_report(
@@ -97,7 +105,7 @@ def write_report(
     spread = material.bytes > LONG_BYTES if long is None else long
     page = folder / "index.html" if spread else path
     lies = None if final is None else (final.parent / ASSETS / "index.html" if spread else final)
-    sources = [addresses(player.file, page, lies) for player in told.players]
+    sources = [addresses(file, page, lies) for file in told.files]
     data = page_data(material, told, sources)
     if spread:
         told = replace(told, up=f"../{told.up}" if told.up else "")

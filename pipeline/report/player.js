@@ -1,6 +1,6 @@
 "use strict";
 /* Videos that follow the cursor, and a cursor that follows the video: by the frame that is shown, not by the clock. */
-T.player = { all: [], main: null, clock: null };
+T.player = { all: [], sounds: [], main: null, clock: null };
 const toSession = (knots, media) => onLine(knots, media, 0, 1);
 const toMedia = (knots, session) => onLine(knots, session, 1, 0);
 const onLine = (knots, value, a, b) => {
@@ -37,9 +37,44 @@ T.player.build = () => {
     box.append(figure);
     return one;
   });
+  buildSounds(person, own);
   T.player.main = null;
   if (T.player.all.length) T.player.promote(T.player.all[0]);
-  document.getElementById("watch").classList.toggle("none", !own.length);
+  document.getElementById("watch").classList.toggle("none", !own.length && !T.player.sounds.length);
+};
+/* The sound of a recorder, or of the video that is watched, or none. */
+const buildSounds = (person, videos) => {
+  T.player.sounds.forEach((one) => one.element.remove());
+  T.player.sounds = T.page.sounds.filter((one) => !one.people.length || one.people.includes(person)).map((about) => {
+    const one = { ...about, element: T.make("audio", { preload: "metadata" }), tried: 0, ready: false };
+    one.element.addEventListener("error", () => { one.ready = false; if (one.tried < one.sources.length) one.element.src = one.sources[one.tried++]; });
+    one.element.addEventListener("loadedmetadata", () => { one.ready = true; });
+    one.element.src = one.sources[one.tried++];
+    return one;
+  });
+  const pick = document.getElementById("sound");
+  const choices = [...T.player.sounds.map((one, k) => [String(k), `sound: ${one.stream}`]), ...(videos.length ? [["video", "sound: video"]] : []), ["none", "no sound"]];
+  pick.replaceChildren(...choices.map(([value, text]) => T.make("option", { value, text })));
+  pick.hidden = !T.player.sounds.length;
+  pick.onchange = () => { T.player.hear(); if (!T.player.playing()) T.player.sounds.forEach((one) => one.element.pause()); };
+};
+T.player.heard = () => T.player.sounds[Number(document.getElementById("sound").value)] || null;
+T.player.hear = () => {
+  const own = !T.player.sounds.length || document.getElementById("sound").value === "video";
+  T.player.all.forEach((one) => { one.video.muted = !(own && one === T.player.main); });
+  T.player.sounds.forEach((one) => { if (one !== T.player.heard()) one.element.pause(); });
+};
+/* Keep a medium that plays at the moment that is shown. */
+const carry = (element, map, t, rate) => {
+  const wanted = toMedia(map, t), off = element.currentTime - wanted;
+  if (wanted < 0 || wanted > element.duration) { element.pause(); return; }
+  if (element.paused) { element.currentTime = wanted; element.play().catch(() => {}); }
+  else if (Math.abs(off) > 0.15) element.currentTime = wanted;
+  else element.playbackRate = rate * (Math.abs(off) > 0.02 ? (off > 0 ? 0.95 : 1.05) : 1);
+};
+const playSound = (t, rate) => {
+  const one = T.player.heard();
+  if (one && one.ready) carry(one.element, one.map, t, rate);
 };
 const nextSource = (one) => {
   if (one.tried < one.sources.length) one.video.src = one.sources[one.tried++];
@@ -54,8 +89,8 @@ T.player.promote = (one) => {
   one.figure.parentElement.prepend(one.figure);
   T.player.all.forEach((other) => {
     other.figure.classList.toggle("main", other === one);
-    other.video.muted = other !== one;
   });
+  T.player.hear();
   watch(one);
 };
 const watch = (one) => {
@@ -83,13 +118,9 @@ const follow = (one, mediaTime) => {
   if (!one.video.paused) {
     T.setNow(t, "play");
     for (const other of T.player.all) {
-      if (other === one || !other.ready) continue;
-      const wanted = toMedia(other.map, t), off = other.video.currentTime - wanted;
-      if (wanted < 0 || wanted > other.video.duration) { other.video.pause(); continue; }
-      if (other.video.paused) { other.video.currentTime = wanted; other.video.play().catch(() => {}); }
-      else if (Math.abs(off) > 0.15) other.video.currentTime = wanted;
-      else other.video.playbackRate = one.video.playbackRate * (Math.abs(off) > 0.02 ? (off > 0 ? 0.95 : 1.05) : 1);
+      if (other !== one && other.ready) carry(other.video, other.map, t, one.video.playbackRate);
     }
+    playSound(t, one.video.playbackRate);
   }
   T.tell("frame", one);
 };
@@ -124,6 +155,7 @@ T.player.play = () => {
     if (T.player.clock === null) return;
     T.setNow(T.state.now + (rate * (now - last)) / 1000, "play");
     T.player.all.forEach((other) => seek(other, T.state.now));
+    playSound(T.state.now, rate);
     last = now;
     if (T.state.now >= T.page.extent[1]) return T.player.pause();
     T.player.clock = requestAnimationFrame(tick);
@@ -137,6 +169,7 @@ T.player.pause = () => {
   T.player.clock = null;
   const was = T.player.all.some((one) => !one.video.paused);
   T.player.all.forEach((one) => one.video.pause());
+  T.player.sounds.forEach((one) => one.element.pause());
   if (was && T.player.main) T.setNow(toSession(T.player.main.map, T.player.main.media[T.player.main.frame || 0]), "pause");
   T.tell("playing");
 };

@@ -13,6 +13,7 @@ from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
 from pipeline.report.footage import Footage, footage_of_result, footage_of_run
 from pipeline.report.page import ASSETS, MARK, Extras, drop_folder, own_folder, write_report
+from pipeline.report.sounds import Sound, sounds_of_result, sounds_of_run
 
 if TYPE_CHECKING:
     from data_schemas.event import Event
@@ -54,10 +55,13 @@ def report_run(result: Result, path: Path, final: Path, hook: Hook = silent) -> 
 
     faces: Faces = "shown" if result.faces else "left out"
     footage = footage_of_run(result.session) if result.faces else []
+    sounds = sounds_of_run(result.session, _files(footage)) if result.faces else []
     events = result.events
     with suppress(InvalidValueError):
         events = as_events(as_rows(result.events))  # as they will be read, so that they bear the same names
-    extras = make_extras(events, footage, path.parent / ASSETS, faces, interaction=result.interaction, hook=hook)
+    extras = make_extras(
+        events, footage, path.parent / ASSETS, faces, sounds=sounds, interaction=result.interaction, hook=hook
+    )
     write_report(result.record, result.timeline, events, result.sync, path, extras=extras, final=final)
 
 
@@ -105,15 +109,19 @@ def report_result(
         _require_shared(content.session)
     notes: list[str] = []
     footage: list[Footage] = []
+    sounds: list[Sound] = []
     if what != "left out" and content.session is not None:
         footage, notes = footage_of_result(content.session, content.sync)
+        if what == "shown" and not shared:  # a voice is no less a name than a face
+            sounds = sounds_of_result(content.session, content.sync, _files(footage))
     elif what != "left out":
         notes = ["the recordings are not at hand, so there is no video; name their folder with --session"]
     interaction = None if deidentify else read_interaction(folder)
     drop_folder(assets, keep=() if what == "left out" else ("media",))
     extras = make_extras(
-        content.events, footage, assets, what, interaction=interaction, shared=shared, notes=notes, hook=hook
-    )
+        content.events, footage, assets, what,
+        sounds=sounds, interaction=interaction, shared=shared, notes=notes, hook=hook,
+    )  # fmt: skip
     if not shared and is_index(folder.resolve().parent / "report.html"):
         extras = replace(extras, up="../report.html")
     if deidentify:
@@ -136,6 +144,7 @@ def make_extras(
     assets: Path,
     faces: Faces,
     *,
+    sounds: Sequence[Sound] = (),
     interaction: Interaction | None = None,
     shared: bool = False,
     notes: Sequence[str] = (),
@@ -149,6 +158,7 @@ def make_extras(
         footage: The videos.
         assets: Folder beside the page.
         faces: What is done with faces.
+        sounds: The sound of recorders.
         interaction: What several people do to each other.
         shared: Whether the page is given away: then every video is a copy that travels with it.
         notes: What could not be shown so far.
@@ -159,7 +169,7 @@ def make_extras(
         InvalidValueError: `assets` is there and no report made it.
     """
     if faces == "left out" or not footage:
-        return Extras(faces=faces, interaction=interaction, notes=tuple(notes))
+        return Extras(sounds=sounds, faces=faces, interaction=interaction, notes=tuple(notes))
     from pipeline.report.pictures import face_pictures
     from pipeline.report.players import make_players
 
@@ -172,7 +182,11 @@ def make_extras(
     unread: list[str] = []
     if pictures is None:
         pictures, unread = face_pictures(events, footage, blur, hook)
-    return Extras(players, pictures, faces, interaction, notes=(*notes, *lost, *unread))
+    return Extras(players, sounds, pictures, faces, interaction, notes=(*notes, *lost, *unread))
+
+
+def _files(footage: Sequence[Footage]) -> list[Path]:
+    return [one.file for one in footage if one.file is not None]
 
 
 def is_index(page: Path) -> bool:

@@ -16,6 +16,7 @@ from pipeline.report.content import Material, page_data
 from pipeline.report.footage import footage_of_result
 from pipeline.report.page import ASSETS, SCRIPTS, Extras, assemble
 from pipeline.report.run import make_extras
+from pipeline.report.sounds import sounds_of_result
 
 _DATA = re.compile(r'<script type="application/json" id="page">(.*?)</script>', re.DOTALL)
 
@@ -55,7 +56,7 @@ def make_page(content: Content, *, faces: bool = True, coder: str = "", hook: Ho
 
     extras = _extras(content, faces, hook)
     material = Material.of(content.record, content.timeline, content.events)
-    addresses = [[f"media/{number}"] for number in range(len(extras.players))]
+    addresses = [[f"media/{number}"] for number in range(len(extras.files))]
     edit = {"coder": coder, "coders": coders_of(content.folder)}
     data = page_data(material, extras, addresses, edit)
     scripts = {"plotly.min.js": get_plotlyjs()}
@@ -65,7 +66,7 @@ def make_page(content: Content, *, faces: bool = True, coder: str = "", hook: Ho
         content.record, content.events, content.sync, extras, data, {}, True,
         scripts=(*SCRIPTS[:-1], "edit", SCRIPTS[-1]), connect="'self'",
     )  # fmt: skip
-    return Shown(text, scripts, [player.file for player in extras.players], extras.notes)
+    return Shown(text, scripts, extras.files, extras.notes)
 
 
 def _extras(content: Content, faces: bool, hook: Hook) -> Extras:
@@ -76,11 +77,13 @@ def _extras(content: Content, faces: bool, hook: Hook) -> Extras:
         lost = "the recordings are not at hand, so there is no video; name their folder with --session"
         return Extras(faces="", interaction=told, notes=(lost,))
     footage, notes = footage_of_result(content.session, content.sync)
+    sounds = sounds_of_result(content.session, content.sync, [one.file for one in footage if one.file is not None])
     pictures = known_pictures(content.folder)
     assets = content.folder / ASSETS
     return make_extras(
-        content.events, footage, assets, "shown", interaction=told, notes=notes, pictures=pictures, hook=hook
-    )
+        content.events, footage, assets, "shown",
+        sounds=sounds, interaction=told, notes=notes, pictures=pictures, hook=hook,
+    )  # fmt: skip
 
 
 def known_pictures(result: Path) -> dict[str, list[str]] | None:
