@@ -6,8 +6,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import av
 import pytest
+
+from benchmarks.speed_sessions import loop
 
 _PEAK = """
 import sys, threading, time, psutil
@@ -34,26 +35,6 @@ name = "face"
 kind = "face_rgb"
 file = "face.mp4"
 """
-
-
-def loop(source: Path, target: Path, times: int) -> None:
-    """The packets of a video `times` over, unchanged, each round behind the one before."""
-    with av.open(str(target), "w") as out:
-        with av.open(str(source)) as first:
-            stream = out.add_stream_from_template(first.streams.video[0])
-        shift = 0
-        for _ in range(times):
-            with av.open(str(source)) as container:
-                video, end = container.streams.video[0], 0
-                for packet in container.demux(video):
-                    if packet.dts is None or packet.pts is None:
-                        continue
-                    end = max(end, packet.pts + (packet.duration or 0))
-                    packet.pts += shift
-                    packet.dts += shift
-                    packet.stream = stream
-                    out.mux(packet)
-                shift += end
 
 
 def peak_of(folder: Path) -> tuple[float, int, int]:
