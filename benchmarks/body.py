@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from benchmarks.body_gestures import measure_clips, measure_network, measure_spotting
+from benchmarks.body_hands import measure_hands
 from benchmarks.body_recording import measure_recording
 from modalities.body.animation.camera import Camera, TrackerErrors, film
 from modalities.body.animation.figure import BodySize, Posture
@@ -34,8 +35,8 @@ def measure(full: bool) -> dict[str, float]:
         `no_world_recall_mean`, without coordinates in space; `spotting_f1` (IoU >= 0.5, right class), `interval_f1`
         (whatever the class), `proposal_recall` (`gestures.spotting`); `rhythm_off_hz` (median error of a planted
         rocking), `freeze_recall` and `freeze_precision` (share of time); `network_accuracy`, `network_chance` on
-        animated people whom the network never saw. With the shared recordings `real_rhythm_off_hz`,
-        `real_confidence_share` and `models_loaded`.
+        animated people whom the network never saw; those of `body_hands.measure_hands`. With the shared recordings
+        `real_rhythm_off_hz`, `real_confidence_share` and `models_loaded`.
     """
     per_class = measure_clips(40 if full else 6)
     bare = replace(TrackerErrors(), world=False)
@@ -51,6 +52,7 @@ def measure(full: bool) -> dict[str, float]:
     for name, (recall, precision) in per_class.items():
         figures |= {f"recall_{name}": recall, f"precision_{name}": precision}
     figures |= measure_spotting(12 if full else 3, 120.0)
+    figures |= measure_hands(10 if full else 3)
     return {**figures, **measure_manners(full), **measure_network(full), **measure_recording()}
 
 

@@ -69,7 +69,7 @@ def measure_network(full: bool) -> dict[str, float]:
             clips.append(of_skeleton(scene.skeleton)[inside])
             labels.append(name)
             subjects.append(f"person {seed % 8}")
-    plan = GesturePlan(epochs=30 if full else 14, frames=32 if full else 24, batch=16)
+    plan = GesturePlan(epochs=20 if full else 14, frames=32 if full else 24, batch=16)
     figures = train_gestures(Clips(tuple(clips), tuple(labels), tuple(subjects)), plan).figures
     return {"network_accuracy": figures["accuracy"], "network_chance": figures["chance"]}
 

@@ -15,7 +15,7 @@ from data_schemas.stream import Mark, Marks, Signal, Stream, StreamInfo
 from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, Task
 from modalities.registry import load_encoder
 from pipeline.config import Config
-from pipeline.joining import join_channels
+from pipeline.joining import join_channels, with_shared_people
 from pipeline.progress import Renamed
 
 FIRST = ("context", "face")
@@ -41,6 +41,7 @@ def encode(
         leaves its channel empty; the others go on.
     """
     found: list[Encoding] = []
+    session = with_shared_people(session)
     problems = _nobodys(session)
     for channel in sorted(config.encoders, key=lambda one: FIRST.index(one) if one in FIRST else len(FIRST)):
         encodings, failed = _encode_channel(session, config, channel, load(config.encoders[channel]), found, hook)
@@ -164,7 +165,7 @@ def _nobodys(session: Session) -> list[Problem]:
         Problem(
             severity="error",
             what=f"stream '{name}' does not say whom it records and was not used. Add person = one of {people}"
-            + (", or people = [...] if it shows several of them." if stream.info.kind.startswith("face") else "."),
+            + _HINTS.get(stream.info.kind, "."),
             stream=name,
         )
         for name, stream in session.streams.items()
@@ -230,6 +231,10 @@ def _complaints(encoding: Encoding) -> list[Problem]:
     return found
 
 
+_HINTS = {
+    **dict.fromkeys(("face_rgb", "face_nir", "face_depth"), ", or people = [...] if it shows several of them."),
+    "body_video": ", or list the same file as a face video too, with people = [...], if it shows several of them.",
+}
 _MENDS = {
     "no_face": "Check that the stream shows a face, large enough (150 px) and turned to the camera, "
     "or set its kind to body_video or ignore.",

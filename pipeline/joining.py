@@ -12,7 +12,7 @@ from data_schemas.features import Encoding, Track
 from data_schemas.intervals import IntervalSet, grid
 from data_schemas.recording import Session
 from data_schemas.result import Problem
-from data_schemas.stream import Signal
+from data_schemas.stream import Signal, Stream
 from data_schemas.time import NS_PER_S
 from modalities.context.baselines import baseline_intervals
 from modalities.context.eye_events import eyes_around
@@ -56,6 +56,37 @@ def join_channels(encodings: Sequence[Encoding], session: Session) -> tuple[list
             one = with_reactions(one, cues[one.person])
         out.append(one)
     return out, problems
+
+
+def with_shared_people(session: Session) -> Session:
+    """The session, its body videos showing whom the face videos of the same pictures show.
+
+    A body video that is the same file, track and part of the picture as a face video of several people shows these
+    people, from the left to the right as they are listed there; a second body video of the same pictures is left out.
+    """
+    entries = {entry.name: entry for entry in session.manifest.streams}
+
+    def pictures(name: str) -> str:
+        entry = entries[name]
+        return repr((entry.paths, entry.track, entry.region, entry.rotation, entry.clock))
+
+    faces = {
+        pictures(name): stream.info
+        for name, stream in session.streams.items()
+        if stream.info.kind.startswith("face_") and stream.info.people and name in entries
+    }
+    streams: dict[str, Stream] = {}
+    joined: set[str] = set()
+    for name, stream in session.streams.items():
+        face = faces.get(pictures(name)) if stream.info.kind == "body_video" and name in entries else None
+        if face is None or stream.info.people:
+            streams[name] = stream
+        elif pictures(name) not in joined:
+            joined.add(pictures(name))
+            streams[name] = replace(
+                stream, info=replace(stream.info, person=None, people=face.people, seats=face.seats)
+            )
+    return replace(session, streams=streams) if joined else session
 
 
 def _trackers(session: Session, person: str) -> tuple[Signal | None, Signal | None]:

@@ -18,7 +18,8 @@ from data_schemas.intervals import Interval
 from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import Explicit, to_ns
 from modalities.base import Task
-from modalities.body.observation import Timer, as_picture
+from modalities.body.observation import Timer
+from modalities.body.pictures import as_picture
 from modalities.body.pixels import PixelMotion
 from modalities.body.pose import load_tracker
 from modalities.registry import load_encoder

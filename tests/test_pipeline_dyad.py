@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,34 +11,29 @@ import pyarrow.parquet as pq
 import pytest
 
 from data_schemas.errors import ManifestError
+from pipeline import steps
 from pipeline.analyzer import Analyzer
 from pipeline.config import load_config
+from pipeline.joining import with_shared_people
 from pipeline.manifest import load_manifest
 from pipeline.outcome import Result
+from pipeline.simulate.body import render_body
+from pipeline.simulate.motion import BodyMotion
+from pipeline.simulate.pairs_of_people import Planted
+from pipeline.simulate.profiles import Profile
 from pipeline.simulate.session import simulate_session
+from pipeline.simulate.video import write_video
 
 SECONDS = 60
-FILES = ("voice.wav", "physio.csv", "markers.csv")
 CHANNELS = {"voice": "voice", "physiology": "physiology", "context": "context", "face": "face"}
 
 
 def dyad(folder: Path) -> Path:
-    """Two simulated sessions as one: the second one's devices and streams get the ending "_b" and the person p02."""
-    simulate_session(folder / "one", seconds=SECONDS, seed=3, fidelity="signal")
-    simulate_session(folder / "two", seconds=SECONDS, seed=4, fidelity="signal")
-    both = folder / "both"
-    shutil.copytree(folder / "one", both)
-    for name in FILES:
-        shutil.copy(folder / "two" / name, both / f"b_{name}")
-    text, other = ((folder / name / "session.toml").read_text(encoding="utf-8") for name in ("one", "two"))
-    other = other[other.index("[clocks.physio]") :]
-    other = re.sub(r"\[clocks\.(\w+)\]", r"[clocks.\1_b]", other)
-    other = re.sub(r'(name|clock|own|against) = "(?!lab|session)(\w+)"', r'\1 = "\2_b"', other)
-    other = re.sub(r'file = "(?!events)', 'file = "b_', other).replace('person = "p01"', 'person = "p02"')
-    other = re.sub(r'\[\[streams\]\]\nname = "cues_b".*?\n\n', "", other, flags=re.DOTALL)
-    own = text.replace("# Clocks:", '[[people]]\nid = "p02"\n\n# Clocks:')
-    (both / "session.toml").write_text(own + "\n" + with_tracker(both) + other, encoding="utf-8")
-    return both
+    """A simulated session of two people, the first one with an eye tracker."""
+    simulate_session(folder, seconds=SECONDS, seed=3, fidelity="signal", people=2)
+    manifest = folder / "session.toml"
+    manifest.write_text(manifest.read_text(encoding="utf-8") + "\n" + with_tracker(folder), encoding="utf-8")
+    return folder
 
 
 def with_tracker(folder: Path) -> str:
@@ -67,7 +60,7 @@ def with_tracker(folder: Path) -> str:
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Result, Path]]:
     folder = tmp_path_factory.mktemp("dyad")
-    found = Analyzer(load_config(encoders=CHANNELS)).run(dyad(folder))
+    found = Analyzer(load_config(encoders=CHANNELS)).run(dyad(folder / "session"))
     found.save(folder / "out")
     yield found, folder / "out"
 
@@ -83,6 +76,62 @@ def test_who_mirrors_whom_is_a_table_and_a_course(result: tuple[Result, Path]) -
 
     page = (result[1] / "report.html").read_text(encoding="utf-8")
     assert "People together" in page
+
+
+def test_a_planted_lag_is_found_in_session_files_and_none_where_none_was_planted(tmp_path: Path) -> None:
+    settings = load_config(encoders={"physiology": "physiology", "context": "context"})
+    ties = {}
+    for name, mimicry in (("follows", {"heart_rate": Planted(1.5, 0.9)}), ("alone", {})):
+        simulate_session(tmp_path / name, seconds=180, seed=3, fidelity="signal", people=2, mimicry=mimicry)
+        Analyzer(settings).run(tmp_path / name).save(tmp_path / f"{name}_out")
+        table = pd.read_csv(tmp_path / f"{name}_out" / "interaction.csv").set_index(["leader", "follower"])
+        ties[name] = table[table.behaviour == "heart_rate"]
+    found, back = ties["follows"].loc[("p01", "p02")], ties["follows"].loc[("p02", "p01")]
+    assert found.found and found.p < 0.01 and abs(found.lag_s - 1.5) < 0.1 and found.strength > 0.8
+    assert not back.found and not back.leads
+    assert not ties["alone"].found.any()
+
+
+def test_the_body_of_each_face_in_one_video_of_both(tmp_path: Path) -> None:
+    times = np.arange(22) / 10
+    lifted, still = Profile(0.3, 0.7, 1.4, 1.8)(times), np.zeros(22)
+    sitters = [BodyMotion(times, lifted, still, still, still), BodyMotion(times, still, still, still, still)]
+    pictures = (np.hstack(pair) for pair in zip(*(render_body(one, size=(320, 240)) for one in sitters), strict=True))
+    write_video(tmp_path / "room.mp4", pictures, times)
+    head = 'name = "x"\npurpose = "t"\n[consent]\nscope = ["analyse"]\n[[people]]\nid = "a"\n[[people]]\nid = "b"\n'
+    stream = '[[streams]]\nname = "{0}"\nkind = "{1}"\nfile = "room.mp4"\n'
+    lines = [head, stream.format("faces", "face_rgb"), 'people = ["b", "a"]\n', stream.format("body", "body_video")]
+    (tmp_path / "session.toml").write_text("".join(lines))
+    session = steps.synchronize(steps.read(load_manifest(tmp_path), tmp_path))
+    found, problems = steps.encode(session, load_config(encoders={"body": "body"}))
+    assert [(one.person, one.streams) for one in found] == [("a", ("body",)), ("b", ("body",))]
+    assert not [problem for problem in problems if problem.severity == "error"]
+    left, right = found[1], found[0]
+    assert left.track.column("left_hand_speed")[0].max() > 5 * right.track.column("left_hand_speed")[0].max()
+    assert left.quality["body_found"] > 0.9 and right.quality["body_found"] > 0.9
+
+
+def test_body_videos_take_their_people_from_the_face_video_of_the_same_pictures_alone(tmp_path: Path) -> None:
+    write_video(tmp_path / "room.mp4", [np.full((48, 64, 3), 99, np.uint8)] * 4, np.arange(4) / 4)
+    head = 'name = "x"\npurpose = "t"\n[[people]]\nid = "a"\n[[people]]\nid = "b"\n'
+    stream = '[[streams]]\nname = "{0}"\nkind = "{1}"\nfile = "room.mp4"\n{2}\n'
+    seat = '[[streams.seats]]\ntime_s = 1.0\nx = 0.2\nperson = "a"'
+    region = "region = {{ x = 0, y = 0, width = 32, height = 48 }}"
+
+    def shared(*bodies: str) -> dict[str, tuple[str | None, tuple[str, ...]]]:
+        faces = stream.format("faces", "face_rgb", f'people = ["b", "a"]\n{seat}')
+        parts = [stream.format(f"body{at}", "body_video", one.format()) for at, one in enumerate(bodies)]
+        (tmp_path / "session.toml").write_text(head + faces + "".join(parts))
+        session = with_shared_people(steps.synchronize(steps.read(load_manifest(tmp_path), tmp_path)))
+        infos = {name: one.info for name, one in session.streams.items() if name.startswith("body")}
+        assert all(len(info.seats) == bool(info.people) for info in infos.values())
+        return {name: (info.person, info.people) for name, info in infos.items()}
+
+    both = (None, ("b", "a"))
+    assert shared("") == {"body0": both}
+    assert shared('person = "a"', 'person = "b"') == {"body0": both}, "one look at the pictures serves both"
+    assert shared(f'person = "a"\n{region}') == {"body0": ("a", ())}, "another part of the picture is another view"
+    assert shared(region) == {"body0": (None, ())}
 
 
 def test_an_eye_tracker_stands_in_for_the_video(result: tuple[Result, Path]) -> None:

@@ -2,91 +2,42 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from collections.abc import Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
+from data_schemas.features import EncoderSpec, Encoding, Track
 from data_schemas.stream import Video
 from data_schemas.time import to_s
 from modalities.base import Task
 from modalities.body.events import find_events
-from modalities.body.geometry import Geometry, clean, measure
+from modalities.body.features import FEATURES
+from modalities.body.geometry import Cells, Geometry, Movement, clean, measure
 from modalities.body.gestures.recogniser import KIND, as_events, recognise
+from modalities.body.hands import measure_hands
 from modalities.body.manner import measure_manner
 from modalities.body.observation import BodySettings, Observation, observe
+from modalities.body.skeleton import MOUTH
 
 if TYPE_CHECKING:
     from modalities.body.gestures.training import Trained
-
-_POSE = "BlazePose (Bazarevsky et al. 2020)"
-
-FEATURES: tuple[FeatureSpec, ...] = (
-    FeatureSpec("movement_energy", "shoulder widths/s", "mean speed of the joints that are seen", 0, None),
-    FeatureSpec(
-        "pixel_motion",
-        "grey levels/s",
-        "mean absolute change of brightness inside the person's box since the last sample, at 160 px picture width; "
-        "changes of the whole picture's light and below 3 grey levels are left out",
-        0,
-        None,
-    ),
-    FeatureSpec("left_hand_speed", "shoulder widths/s", "speed of the person's left wrist against the shoulders", 0),
-    FeatureSpec("right_hand_speed", "shoulder widths/s", "speed of the person's right wrist against the shoulders", 0),
-    FeatureSpec("hand_face_distance_left", "shoulder widths", "centre of the left hand to centre of the face", 0),
-    FeatureSpec("hand_face_distance_right", "shoulder widths", "centre of the right hand to centre of the face", 0),
-    FeatureSpec(
-        "hand_to_face", "1", "1 while a hand that is seen is at the face, in the picture plane", 0, 1, "nearest"
-    ),
-    FeatureSpec("trunk_lean_deg", "deg", "hips to shoulders against the vertical, clockwise in the picture", -180, 180),
-    FeatureSpec("shoulder_tilt_deg", "deg", "line of the shoulders against the horizontal, clockwise", -90, 90),
-    FeatureSpec("head_tilt_deg", "deg", "line of the eyes against the horizontal, clockwise", -90, 90),
-    FeatureSpec("posture_openness", "shoulder widths", "distance of the wrists: 0 hands together, above 1 open", 0),
-    FeatureSpec("confidence", "1", f"mean visibility of nose, shoulders, arms and hips; {_POSE}", 0, 1),
-    FeatureSpec(
-        "fidgeting",
-        "shoulder widths/s",
-        "small movement of hands, head and legs against the trunk, mean of 5 s, above each joint's quietest; movement "
-        "above 0.6 shoulder widths/s is left out",
-        0,
-        None,
-    ),
-    FeatureSpec(
-        "freeze",
-        "1",
-        "1 while the body has moved less than 40 % as much as it usually does for 1.5 s or more; null for somebody who "
-        "hardly ever moves",
-        0,
-        1,
-        "nearest",
-        "after van der Zee et al. 2019",
-    ),
-    FeatureSpec(
-        "posture_expansion",
-        "shoulder widths",
-        "mean distance of elbows and wrists from the line from hips to shoulders",
-        0,
-        None,
-        source="after the contraction index of Camurri et al. 2003",
-    ),
-    FeatureSpec("rhythm_hz", "Hz", "strongest rate of the body's movement over 6 s", 0, 6, "nearest"),
-    FeatureSpec("rhythm_strength", "1", "share of the movement's power within 0.4 Hz of that rate", 0, 1, "nearest"),
-)
 
 
 class BodyEncoder:
     """Pose, movement, hand-to-face and gestures of one person from a body video.
 
     One shoulder width is the person's own (running median over 10 s). Left and right are the person's own and need a
-    picture that is not mirrored. Of several people in view the most prominent one is followed.
+    picture that is not mirrored. Of several people in view the most prominent one is followed, unless the stream
+    says who they are: then everybody is (`modalities.body.people`).
     Settings: see `BodySettings`.
     """
 
     spec = EncoderSpec(
         name="body",
-        version="2",
+        version="3",
         channel="body",
         inputs=("body_video",),
         features=FEATURES,
@@ -102,25 +53,50 @@ class BodyEncoder:
             UnreadableFileError: not a single frame of the video could be read, or the gesture model is none.
             MissingFileError: the gesture model does not exist.
         """
-        settings = BodySettings.of(task.settings)
-        videos = [stream for stream in task.of_kind("body_video") if isinstance(stream, Video)]
+        settings, videos = BodySettings.of(task.settings), _videos_of(task)
         if not videos:
             return Encoding(self.spec, task.person, Track.empty(self.spec.feature_names))
         trained = _model_of(settings)
         seen = observe(videos[0], settings, task.hook, f"body of {task.person}")
+        return self._encoding(seen, task.person, videos, settings, trained)
+
+    def encode_several(self, task: Task, people: Sequence[str]) -> list[Encoding]:
+        """Encode everybody whom the first body video of the task shows, each by the pose under the own face.
+
+        Who is who is asked only where the face channel, which asks the same, has not seen them.
+
+        Raises:
+            As `encode`.
+        """
+        settings, videos = BodySettings.of(task.settings), _videos_of(task)
+        if not videos:
+            return [Encoding(self.spec, person, Track.empty(self.spec.feature_names)) for person in people]
+        from modalities.body.people import observe_several
+
+        trained = _model_of(settings)
+        seen, questions = observe_several(videos[0], people, settings, task.hook, f"body of {', '.join(people)}")
+        found = [self._encoding(seen[person], person, videos, settings, trained) for person in people]
+        if not found or any((person, "face") in task.others for person in people):
+            return found
+        return [replace(found[0], questions=tuple(questions)), *found[1:]]
+
+    def _encoding(
+        self, seen: Observation, person: str, videos: Sequence[Video], settings: BodySettings, trained: Trained | None
+    ) -> Encoding:
         movement = clean(seen.skeleton)
         geometry = measure(seen.skeleton, movement)
         geometry.cells.update(measure_manner(movement, geometry.cells["movement_energy"]))
+        geometry.cells.update(_hands_of(seen, movement, settings))
         times_ns = seen.skeleton.times_ns
-        found = [*find_events(geometry, times_ns, task.person), *as_events(recognise(seen.skeleton), task.person)]
+        found = [*find_events(geometry, times_ns, person), *as_events(recognise(seen.skeleton), person)]
         if trained is not None:
             from modalities.body.gestures.learned import name_gestures
             from modalities.body.gestures.spotting import spot
 
-            found += name_gestures(seen.skeleton, spot(seen.skeleton), trained, task.person)
+            found += name_gestures(seen.skeleton, spot(seen.skeleton), trained, person)
         return Encoding(
             spec=self.spec,
-            person=task.person,
+            person=person,
             track=_track_of(seen, geometry, self.spec.feature_names),
             events=tuple(sorted(found, key=lambda event: (event.onset_ns, event.kind, event.label))),
             quality=_quality_of(seen, geometry),
@@ -128,6 +104,22 @@ class BodyEncoder:
             parameters={**asdict(settings), "reach_shoulder_widths": round(geometry.reach, 3)},
             warnings=_warnings_of(seen, [video.info.name for video in videos]),
         ).check()
+
+
+def _hands_of(seen: Observation, movement: Movement, settings: BodySettings) -> dict[str, Cells]:
+    return measure_hands(
+        seen.hands,
+        seen.skeleton.times_ns,
+        movement.points[:, MOUTH].mean(axis=1),
+        np.asarray(movement.seen[:, MOUTH].all(axis=1)),
+        movement.scale,
+        movement.scaled,
+        min(settings.hands_hz or settings.pose_hz, settings.pose_hz),
+    )
+
+
+def _videos_of(task: Task) -> list[Video]:
+    return [stream for stream in task.of_kind("body_video") if isinstance(stream, Video)]
 
 
 def _model_of(settings: BodySettings) -> Trained | None:
@@ -145,6 +137,8 @@ def _track_of(seen: Observation, geometry: Geometry, names: tuple[str, ...]) -> 
     valid = np.stack([cells[name][1] for name in names], axis=1) & found[:, None]
     values = np.stack([cells[name][0] for name in names], axis=1)
     reason = np.where(found, "", "no_body").astype(object)
+    if seen.unsure is not None:
+        reason[seen.unsure & ~found] = "unsure_who"
     return Track(seen.skeleton.times_ns, names, values.astype(np.float32), valid, reason)
 
 
@@ -171,6 +165,8 @@ def _warnings_of(seen: Observation, videos: list[str]) -> tuple[str, ...]:
         notes.append(f"only the first of {len(videos)} body videos was used ({videos[0]})")
     if seen.broken is not None:
         notes.append(f"the video could not be read to its end: {seen.broken}")
+    if seen.unsure is not None and seen.frames and not seen.skeleton.found.any():
+        notes.append("their face was not seen in the body video, and without it nobody can tell whose body is whose")
     if seen.rejected > 0.2 * max(1, len(seen.skeleton.times_ns)):
         notes.append(
             f"in {seen.rejected} of {len(seen.skeleton.times_ns)} pictures a pose was refused because nobody sits or "

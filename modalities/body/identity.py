@@ -6,54 +6,23 @@ around that person's face, and a pose counts only if its head lies on that face.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Sequence
 
 import numpy as np
 
-from data_schemas.errors import InvalidValueError
-from data_schemas.time import Int64Array
-from modalities.body.skeleton import FACE, FloatArray, Skeleton
+from modalities.body.skeleton import FACE, FloatArray
+
+Place = tuple[FloatArray, float]
+"""Middle (x, y) and height, forehead to chin, of a face, px."""
+Window = tuple[int, int, int, int]
+"""Left, top, right, bottom, px."""
 
 ASIDE, ABOVE, BELOW = 2.6, 1.2, 7.5
 """The part of the picture to each side of, above and below a face that holds its body, in heights of the face."""
 NEAR = 0.9
 """Greatest distance of a pose's face from a face, in heights of the face."""
 LONGEST_NS = 1_000_000_000
-"""A face counts for at most this long before and after it was seen."""
-
-
-@dataclass(frozen=True, eq=False)
-class FacePlaces:
-    """Where one person's face is.
-
-    Attributes:
-        times_ns: int64 (n,), increasing.
-        centres: (n, 2), px of the picture.
-        heights: (n,), px, forehead to chin.
-    """
-
-    times_ns: Int64Array
-    centres: FloatArray
-    heights: FloatArray
-
-    def __post_init__(self) -> None:
-        if self.centres.shape != (len(self.times_ns), 2) or self.heights.shape != (len(self.times_ns),):
-            raise InvalidValueError("the arrays of face places do not fit together", got=self.centres.shape)
-
-    def at(self, t_ns: int) -> tuple[FloatArray, float] | None:
-        """Centre and height of the face nearest in time, None where none is within a second."""
-        if not len(self.times_ns):
-            return None
-        after = (
-            int(np.clip(np.searchsorted(self.times_ns, t_ns), 1, len(self.times_ns) - 1))
-            if len(self.times_ns) > 1
-            else 0
-        )
-        best = min({max(0, after - 1), after}, key=lambda row: abs(int(self.times_ns[row]) - t_ns))
-        if abs(int(self.times_ns[best]) - t_ns) > LONGEST_NS:
-            return None
-        return self.centres[best], float(self.heights[best])
+"""A body whose face is hidden and whose joints are not found is given up after this long."""
 
 
 def region_of(centre: FloatArray, height: float, width_px: int, height_px: int) -> tuple[int, int, int, int]:
@@ -73,34 +42,25 @@ def belongs(points: FloatArray, centre: FloatArray, height: float) -> bool:
     return bool(np.linalg.norm(points[FACE].mean(axis=0) - centre) <= NEAR * height)
 
 
-def assign_bodies(skeletons: Mapping[str, Skeleton], faces: Mapping[str, FacePlaces]) -> dict[str, str]:
-    """Which body is whose, one to one.
+def window_of(place: Place, others: Sequence[Place], width_px: int, height_px: int, narrow: bool) -> Window:
+    """Part of the picture in which the body of a face is looked for: without the heads of those who sit beside it.
 
     Args:
-        skeletons: Bodies by any name, px of the same picture as the faces.
-        faces: Where each person's face is.
-
-    Returns:
-        Person -> name of the body, for those whose face lies on a body's head in most of the samples that have both.
+        place: Of the face.
+        others: Places of other faces.
+        width_px: Of the picture.
+        height_px: Of the picture.
+        narrow: End halfway to the neighbours instead of before their heads.
     """
-    from scipy.optimize import linear_sum_assignment
-
-    names, people = list(skeletons), list(faces)
-    if not names or not people:
-        return {}
-    share = np.zeros((len(people), len(names)))
-    for row, person in enumerate(people):
-        for column, name in enumerate(names):
-            share[row, column] = _share_on_face(skeletons[name], faces[person])
-    rows, columns = linear_sum_assignment(-share)
-    return {people[r]: names[c] for r, c in zip(rows, columns, strict=True) if share[r, c] > 0.5}
-
-
-def _share_on_face(skeleton: Skeleton, face: FacePlaces) -> float:
-    on = seen = 0
-    for at in np.flatnonzero(skeleton.found).tolist():
-        place = face.at(int(skeleton.times_ns[at]))
-        if place is not None:
-            seen += 1
-            on += belongs(skeleton.points[at], *place)
-    return on / seen if seen else 0.0
+    (x, y), height = place
+    left, top, right, bottom = region_of(place[0], height, width_px, height_px)
+    for (other_x, other_y), other_height in others:
+        apart = float(other_x - x)
+        if abs(other_y - y) > 2 * height or abs(apart) < 0.8 * height:
+            continue
+        reach = abs(apart) / 2 if narrow else max(abs(apart) - 0.7 * other_height, abs(apart) / 2)
+        if apart > 0:
+            right = min(right, int(x + reach))
+        else:
+            left = max(left, int(np.ceil(x - reach)))
+    return left, top, max(right, left + 2), max(bottom, top + 2)

@@ -13,6 +13,8 @@ from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.hook import Hook, silent
 from data_schemas.stream import Video
 from data_schemas.time import to_ns
+from modalities.body.hands import HandLook, look_at_hands
+from modalities.body.pictures import as_picture
 from modalities.body.pixels import PixelMotion
 from modalities.body.pose import is_upright_body, tracking
 from modalities.body.skeleton import JOINTS, VISIBLE, BoolArray, FloatArray, Skeleton
@@ -29,6 +31,7 @@ class BodySettings:
 
     Attributes:
         pose_hz: Rate of the pose, 2..60 Hz; a video with fewer frames gives all of them.
+        hands_hz: Rate at which fingers are looked at, 1..60 Hz, never above that of the pose; 0 leaves them out.
         max_side_px: Longer side of the picture that the pose sees, 160..4096 px; larger frames are scaled down.
         gesture_model: A trained recogniser (.safetensors, see `gestures.training`) that names gestures, too.
 
@@ -37,12 +40,15 @@ class BodySettings:
     """
 
     pose_hz: float = 10.0
+    hands_hz: float = 5.0
     max_side_px: int = 640
     gesture_model: str | None = None
 
     def __post_init__(self) -> None:
-        for name, low, high in (("pose_hz", 2, 60), ("max_side_px", 160, 4096)):
+        for name, low, high in (("pose_hz", 2, 60), ("hands_hz", 1, 60), ("max_side_px", 160, 4096)):
             value = getattr(self, name)
+            if name == "hands_hz" and value == 0 and not isinstance(value, bool):
+                continue
             if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
                 raise InvalidValueError(f"body setting {name} is out of range", got=value, expected=f"{low} to {high}")
 
@@ -67,19 +73,23 @@ class Observation:
 
     Attributes:
         skeleton: Joints at the n processed frames.
+        hands: What was seen of the fingers then; None where nobody looked.
         pixel_motion: Grey levels per second, (n,).
         pixel_valid: bool (n,).
         frames: Number of frames that were read.
         rejected: Processed frames whose pose cannot be a sitting or standing person.
         broken: Why reading stopped before the end, None where it did not.
+        unsure: bool (n,), where somebody is in view who could be this person or another; None for a single person.
     """
 
     skeleton: Skeleton
+    hands: tuple[HandLook | None, ...]
     pixel_motion: FloatArray
     pixel_valid: BoolArray
     frames: int
     rejected: int
     broken: str | None
+    unsure: BoolArray | None = None
 
 
 class Timer:
@@ -101,6 +111,21 @@ class Timer:
         return True
 
 
+class HandTimer:
+    """Says at which of a person's poses the hands are looked at."""
+
+    def __init__(self, settings: BodySettings) -> None:
+        self._timer = Timer(settings.hands_hz) if settings.hands_hz else None
+
+    def look(
+        self, picture: NDArray[np.generic], t_ns: int, points: FloatArray, visibility: FloatArray
+    ) -> HandLook | None:
+        """Look at the hands of a pose, px, if it is time to."""
+        if self._timer is None or not self._timer.is_due(t_ns):
+            return None
+        return look_at_hands(picture, points, visibility)
+
+
 def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str = "body") -> Observation:
     """Read a video once and keep joints and pixel motion.
 
@@ -108,6 +133,7 @@ def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str
         UnreadableFileError: the file broke before a single frame was read.
     """
     pose_timer, pixel_timer, pixels = Timer(settings.pose_hz), Timer(PIXEL_HZ), PixelMotion()
+    hand_timer, hands = HandTimer(settings), list[HandLook | None]()
     times: list[int] = []
     found: list[tuple[FloatArray, FloatArray, FloatArray] | None] = []
     motion: list[float | None] = []
@@ -131,6 +157,10 @@ def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str
                     pose, rejected = None, rejected + 1
                 times.append(frame.t_ns)
                 found.append(pose)
+                at = None if pose is None else pose[0] * (width, height)
+                hands.append(
+                    None if pose is None or at is None else hand_timer.look(frame.image, frame.t_ns, at, pose[1])
+                )
                 rate = pixels.collect()
                 motion.append(None if pose is None else rate)
                 pixels.follow(*(None, None) if pose is None else (pose[0], pose[1] >= VISIBLE))
@@ -142,29 +172,13 @@ def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str
     hook(step, frames, frames)
     return Observation(
         _skeleton_of(times, found, width, height),
+        tuple(hands),
         np.array([value or 0.0 for value in motion], dtype=np.float64),
         np.array([value is not None for value in motion], dtype=bool),
         frames,
         rejected,
         broken,
     )
-
-
-def as_picture(image: NDArray[np.generic], max_side_px: int) -> NDArray[np.uint8]:
-    """Any frame as uint8 RGB (h, w, 3) of at most `max_side_px`: grey is repeated, 16 bit stretched to its range."""
-    import cv2
-
-    picture: NDArray[Any] = image
-    scale = max_side_px / max(picture.shape[:2])
-    if scale < 1:
-        size = (max(1, round(picture.shape[1] * scale)), max(1, round(picture.shape[0] * scale)))
-        picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
-    if picture.dtype != np.uint8:
-        top = max(1.0, float(np.percentile(picture, 99.5)))
-        picture = np.clip(picture.astype(np.float32) * (255 / top), 0, 255).astype(np.uint8)
-    if picture.ndim == 2:
-        picture = np.repeat(picture[:, :, None], 3, axis=2)
-    return np.ascontiguousarray(picture)
 
 
 def _skeleton_of(

@@ -78,6 +78,48 @@ def tracking() -> Iterator[PoseTracker]:
         yield tracker
 
 
+class Trackers:
+    """Trackers for the people of one video, one each; they stay loaded for the next video. Get it from `lending`."""
+
+    def __init__(self) -> None:
+        self._idle: list[PoseTracker] = [load_tracker()]
+        self._lent: list[PoseTracker] = []
+
+    def lend(self) -> PoseTracker:
+        """A tracker that follows nobody yet."""
+        tracker = self._idle.pop() if self._idle else PoseTracker()
+        tracker.restart()
+        self._lent.append(tracker)
+        return tracker
+
+    def give_back(self, tracker: PoseTracker) -> None:
+        """Return a tracker that is no longer needed."""
+        self._lent.remove(tracker)
+        self._idle.append(tracker)
+
+    def take_back(self) -> None:
+        """All that are still lent."""
+        self._idle += self._lent
+        self._lent.clear()
+
+
+@lru_cache(maxsize=1)
+def load_trackers() -> Trackers:
+    """The trackers of this process; the first of them is `load_tracker`'s."""
+    return Trackers()
+
+
+@contextmanager
+def lending() -> Iterator[Trackers]:
+    """The trackers for one video of several people; other videos of the same process wait until it is done."""
+    with _in_use:
+        trackers = load_trackers()
+        try:
+            yield trackers
+        finally:
+            trackers.take_back()
+
+
 def is_upright_body(points: FloatArray, visibility: FloatArray) -> bool:
     """Whether joints can be those of a sitting or standing person.
 

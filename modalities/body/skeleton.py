@@ -35,6 +35,7 @@ def index_of(*names: str) -> list[int]:
 
 FACE = index_of("nose", "left_eye", "right_eye", "mouth_left", "mouth_right")
 """Joints whose mean is the centre of the face."""
+MOUTH = index_of("mouth_left", "mouth_right")
 HANDS = {side: index_of(f"{side}_wrist", f"{side}_pinky", f"{side}_index") for side in SIDES}
 """Joints whose mean is the centre of a hand; the first is the wrist."""
 SHOULDERS = index_of("left_shoulder", "right_shoulder")

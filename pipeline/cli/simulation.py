@@ -42,12 +42,23 @@ def register(app: typer.Typer) -> None:
         seconds: float = typer.Option(60.0, "--seconds", help="Length of each session."),
         seed: int = typer.Option(0, "--seed", help="Seed of the first session."),
         fidelity: str = typer.Option("rendered", "--fidelity", help="signal (no videos, fast) or rendered."),
+        people: int = typer.Option(1, "--people", min=1, max=2, help="1, or 2 who talk to each other."),
+        mimicry: str | None = typer.Option(
+            None,
+            "--mimicry",
+            metavar="NAME=S,...",
+            help="What the second person takes over, seconds later: smile, gesture, heart_rate; or none (drawn).",
+        ),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
+        from pipeline.simulate.partner import read_mimicry
         from pipeline.simulate.session import simulate_study
 
         if fidelity not in ("signal", "rendered"):
             raise InvalidValueError("unknown fidelity", got=fidelity, expected="signal or rendered")
+        planted = None if mimicry is None else read_mimicry(mimicry)
         with progress() as hook:
-            made = simulate_study(out, sessions, seconds=seconds, seed=seed, fidelity=fidelity, hook=hook)
+            made = simulate_study(
+                out, sessions, seconds=seconds, seed=seed, fidelity=fidelity, people=people, mimicry=planted, hook=hook
+            )
         show_table([{"session": str(folder)} for folder in made], f"Simulated, {fidelity} level", as_json)

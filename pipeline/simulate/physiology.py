@@ -84,13 +84,37 @@ class Heart:
         return 1.8 * out - 0.85
 
 
-def draw_heart(script: Script, start_s: float, end_s: float) -> Heart:
+@dataclass(frozen=True, eq=False)
+class Followed:
+    """A heart that another one follows.
+
+    Attributes:
+        heart: Whose.
+        lag_s: Delay, seconds.
+        share: Weight of the followed course in the own, 0..1.
+    """
+
+    heart: Heart
+    lag_s: float
+    share: float
+
+    def lead(self, relative: Curve, grid_s: Curve) -> Curve:
+        """The relative course on the grid with this share of the followed one, mean and spread as before."""
+        theirs = self.heart.rate_at(grid_s - self.lag_s)
+        mixed = self.share * (theirs - theirs.mean()) / max(float(theirs.std()), 1e-9)
+        spread = max(float(relative.std()), 1e-9)
+        mixed += np.sqrt(1 - self.share**2) * (relative - relative.mean()) / spread
+        return np.asarray(relative.mean() + spread * mixed)
+
+
+def draw_heart(script: Script, start_s: float, end_s: float, followed: Followed | None = None) -> Heart:
     """Beats from before `start_s` to after `end_s`, with respiratory arrhythmia and the script's changes.
 
     Args:
         script: Person, seed and responses.
         start_s: Session time from which beats are wanted; may be negative.
         end_s: Session time up to which they are wanted.
+        followed: Somebody else's heart that this one follows.
     """
     rng = generator(script.seed, "heart")
     person = script.person
@@ -107,6 +131,8 @@ def draw_heart(script: Script, start_s: float, end_s: float) -> Heart:
     relative = 1 + person.sinus_arrhythmia * np.sin(2 * np.pi * breathing) + 0.03 * mayer(grid) + 0.04 * wander(grid)
     for response in script.heart:
         relative += response.amplitude * _surge(grid - response.onset_s, response.decay_s)
+    if followed is not None:
+        relative = followed.lead(relative, grid)
     rate = person.heart_rate_bpm * relative
     beats = np.cumsum(rate / 60) / _GRID_HZ
     beats += first - beats[zero]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import wave
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -65,13 +65,20 @@ def write_sound(path: Path, script: Script, clock: DeviceClock) -> None:
         file.writeframes(both.tobytes())
 
 
-def write_cues(path: Path, script: Script) -> None:
-    """Write `events.csv`, the stimulus computer's log."""
+def write_cues(path: Path, scripts: Mapping[str, Script]) -> None:
+    """Write `events.csv`, the stimulus computer's log; with several people a column says whose each cue is."""
+    cues = sorted(
+        ((cue, person) for person, script in scripts.items() for cue in script.cues), key=lambda pair: pair[0].onset_s
+    )
+    header = ["onset_s", "duration_s", "kind", "label", "expected"]
     rows = [
-        (f"{cue.onset_s:.6f}", f"{cue.offset_s - cue.onset_s:.6f}", cue.kind, cue.label, cue.expected)
-        for cue in script.cues
+        [f"{cue.onset_s:.6f}", f"{cue.offset_s - cue.onset_s:.6f}", cue.kind, cue.label, cue.expected]
+        for cue, _ in cues
     ]
-    _write_table(path, ("onset_s", "duration_s", "kind", "label", "expected"), rows)
+    if len(scripts) > 1:
+        header.append("person")
+        rows = [[*row, person] for row, (_, person) in zip(rows, cues, strict=True)]
+    _write_table(path, header, rows)
 
 
 def write_markers(path: Path, onsets_s: Curve) -> None:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
-from pipeline.simulate.clocks import draw_clocks
-from pipeline.simulate.manifest import write_manifest
-from pipeline.simulate.physiology import draw_heart
+from pipeline.simulate.clocks import DeviceClock, draw_clocks
+from pipeline.simulate.manifest import FIRST, SECOND, prefix_of, write_manifest
+from pipeline.simulate.pairs_of_people import Planted
+from pipeline.simulate.partner import check_mimicry, draw_mimicry, plan_partner
+from pipeline.simulate.physiology import Followed, Heart, draw_heart
 from pipeline.simulate.planted import tell_truth
 from pipeline.simulate.recordings import (
     film_body,
@@ -36,13 +40,16 @@ def simulate_session(
     size: tuple[int, int] = (640, 480),
     max_offset_s: float = 5.0,
     script: Script | None = None,
+    people: int = 1,
+    mimicry: Mapping[str, Planted] | None = None,
     hook: Hook = silent,
 ) -> Truth:
     """Write a session folder that `telltale analyze` runs on, and its truth.
 
     The folder gets `session.toml`, `events.csv`, `markers.csv`, `voice.wav`, `physio.csv`, `truth/` and, where
     rendered, `face.mp4`, `face_log.csv` and `body.mp4`. The same arguments give the same tables and sound, byte for
-    byte; the two fidelities share them. The folder appears only when it is complete.
+    byte; the two fidelities share them. The folder appears only when it is complete. A second person has a set of these
+    files whose names begin with `p02_`, and changes nothing of the first one's.
 
     Args:
         folder: The session's own folder; must not exist or be empty.
@@ -54,6 +61,9 @@ def simulate_session(
         size: Width and height of its picture, px, multiples of 4.
         max_offset_s: Greatest offset of a device's clock, >= 0.5.
         script: What happens, instead of one drawn from the seed; its length counts.
+        people: 1, or 2 who talk to each other.
+        mimicry: By behaviour (`partner.BEHAVIOURS`), how the second person follows the first; drawn from the seed by
+            default, empty for two people who have nothing to do with each other.
         hook: Progress reports: steps "simulate", "face video" and "body video".
 
     Raises:
@@ -67,42 +77,120 @@ def simulate_session(
         raise InvalidValueError(
             "a session is simulated into a new or empty folder", file=folder, mend="Name another, or remove it first."
         )
+    if people not in (1, 2) or (mimicry and people == 1):
+        raise InvalidValueError(
+            "mimicry needs two people" if people == 1 else "no session of so many people can be simulated",
+            got=people,
+            expected="1 or 2",
+        )
     if script is None:
         script = plan_script(seconds, seed)
-    seconds = script.seconds
-    clocks = draw_clocks(seconds, seed, max_offset_s)
-    heart = draw_heart(script, min(c.start_s for c in clocks.values()) - 1, max(c.end_s for c in clocks.values()) + 1)
-    if fidelity == "signal":
-        clocks = {device: clocks[device] for device in ("physio", "recorder")}
-    truth = tell_truth(script, heart, clocks, name, fidelity)
-    text = write_manifest(name=name, seed=seed, seconds=seconds, fidelity=fidelity, clocks=clocks)
+    mimicry = mimicry or (draw_mimicry(seed) if people == 2 and mimicry is None else {})
+    check_mimicry(mimicry)
+    first = _Sitter.of(FIRST, script, draw_clocks(script.seconds, seed, max_offset_s))
+    sitters = [first]
+    if people == 2:
+        other = plan_partner(script, mimicry)
+        clocks = draw_clocks(other.seconds, other.seed, max_offset_s)
+        sitters.append(_Sitter.of(SECOND, other, clocks, first.heart, mimicry.get("heart_rate")))
+    truth = _truth_of(sitters, name, fidelity, mimicry)
+    devices = [sitter.devices(fidelity) for sitter in sitters]
+    text = write_manifest(
+        name=name,
+        seed=seed,
+        seconds=script.seconds,
+        fidelity=fidelity,
+        clocks=devices[0],
+        partner=devices[1] if people == 2 else None,
+    )
 
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        total = 5 if fidelity == "rendered" else 3
+        total = 1 + people * (4 if fidelity == "rendered" else 2)
         (partial / "session.toml").write_text(text, encoding="utf-8", newline="\n")
-        write_cues(partial / "events.csv", script)
+        write_cues(partial / "events.csv", {sitter.person: sitter.script for sitter in sitters})
         write_markers(partial / "markers.csv", script.markers_s)
         truth.save(partial / "truth")
-        hook("simulate", 1, total)
-        write_physio(partial / "physio.csv", script, heart, clocks["physio"])
-        hook("simulate", 2, total)
-        write_sound(partial / "voice.wav", script, clocks["recorder"])
-        hook("simulate", 3, total)
-        if fidelity == "rendered":
-            write_markers(partial / "face_log.csv", clocks["camera"].seen(script.markers_s))
-            film_face(partial / "face.mp4", script, heart, clocks["camera"], fps=fps, size=size, hook=hook)
-            hook("simulate", 4, total)
-            film_body(partial / "body.mp4", script, clocks["body_camera"], hook=hook)
-            hook("simulate", 5, total)
+        done = 1
+        hook("simulate", done, total)
+        for sitter in sitters:
+            for _ in sitter.record(partial, fidelity, fps, size, hook):
+                done += 1
+                hook("simulate", done, total)
         if folder.exists():
             folder.rmdir()
         partial.replace(folder)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
     return truth
+
+
+@dataclass(frozen=True, eq=False)
+class _Sitter:
+    """One person of a session with the devices that record them."""
+
+    person: str
+    script: Script
+    heart: Heart
+    clocks: Mapping[str, DeviceClock]
+
+    @classmethod
+    def of(
+        cls,
+        person: str,
+        script: Script,
+        clocks: Mapping[str, DeviceClock],
+        other: Heart | None = None,
+        how: Planted | None = None,
+    ) -> _Sitter:
+        """With a heart of their own, which follows another one where that is planted."""
+        start = min(clock.start_s for clock in clocks.values()) - 1
+        followed = Followed(other, how.lag_s, how.share) if other is not None and how is not None else None
+        heart = draw_heart(script, start, max(clock.end_s for clock in clocks.values()) + 1, followed)
+        return cls(person, script, heart, clocks)
+
+    def devices(self, fidelity: str) -> dict[str, DeviceClock]:
+        """Clocks of the devices that there are at a fidelity."""
+        there = ("physio", "recorder") if fidelity == "signal" else tuple(self.clocks)
+        return {device: self.clocks[device] for device in there}
+
+    def truth(self, name: str, fidelity: str) -> Truth:
+        """What was planted of them, clocks by their names in the manifest."""
+        told = tell_truth(self.script, self.heart, self.devices(fidelity), name, fidelity)
+        clocks = {f"{prefix_of(self.person)}{device}": clock for device, clock in told.clocks.items()}
+        return replace(told, person=self.person, clocks=clocks)
+
+    def record(self, folder: Path, fidelity: str, fps: float, size: tuple[int, int], hook: Hook) -> Iterator[None]:
+        """Write their files, one after each step."""
+        script, clocks = self.script, self.clocks
+
+        def file(name: str) -> Path:
+            return folder / f"{prefix_of(self.person)}{name}"
+
+        write_physio(file("physio.csv"), script, self.heart, clocks["physio"])
+        yield
+        write_sound(file("voice.wav"), script, clocks["recorder"])
+        yield
+        if fidelity == "rendered":
+            write_markers(file("face_log.csv"), clocks["camera"].seen(script.markers_s))
+            film_face(file("face.mp4"), script, self.heart, clocks["camera"], fps=fps, size=size, hook=hook)
+            yield
+            film_body(file("body.mp4"), script, clocks["body_camera"], hook=hook)
+            yield
+
+
+def _truth_of(sitters: Sequence[_Sitter], name: str, fidelity: str, mimicry: Mapping[str, Planted]) -> Truth:
+    """The first person's truth, with the second one's and what was planted between them."""
+    truths = [sitter.truth(name, fidelity) for sitter in sitters]
+    if len(truths) == 1:
+        return truths[0]
+    rows = [
+        {"leader": FIRST, "follower": SECOND, "behaviour": behaviour, **asdict(how)}
+        for behaviour, how in mimicry.items()
+    ]
+    return replace(truths[0], partner=truths[1], mimicry=tuple(rows))
 
 
 def simulate_study(
@@ -115,6 +203,8 @@ def simulate_study(
     fps: float = 30.0,
     size: tuple[int, int] = (640, 480),
     max_offset_s: float = 5.0,
+    people: int = 1,
+    mimicry: Mapping[str, Planted] | None = None,
     hook: Hook = silent,
 ) -> list[Path]:
     """Simulate several sessions into `folder/sim01`, `folder/sim02` ..., with seeds `seed`, `seed + 1` ...
@@ -128,6 +218,8 @@ def simulate_study(
         fps: Nominal frame rate of the face cameras.
         size: Of the face cameras' pictures.
         max_offset_s: Greatest offset of a device's clock.
+        people: In each session.
+        mimicry: Between them; drawn anew for each session by default.
         hook: Progress reports, step "simulate session".
 
     Returns:
@@ -151,6 +243,8 @@ def simulate_study(
             fps=fps,
             size=size,
             max_offset_s=max_offset_s,
+            people=people,
+            mimicry=mimicry,
             hook=hook,
         )
         hook("simulate session", at + 1, sessions)

@@ -1,11 +1,14 @@
-"""What was planted in a simulated session, and its files: `truth.json`, `events.csv`, `tracks.parquet`."""
+"""What was planted in a simulated session, and its files: `truth.json`, `events.csv`, `tracks.parquet`.
+
+Of a session of two people the first one's files are these, the second one's the same in the folder `p02` beside them.
+"""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +41,10 @@ class Truth:
         times_ns: Grid of the tracks, 25 Hz from 0, int64 (n,).
         tracks: Columns on the grid, shape (n,) each: f0_hz (0 where not voiced), voiced, heart_rate_bpm,
             eda_tonic_us, eda_phasic_us, felt, shown (words of `data_schemas.emotion.EMOTIONS`), concealed.
+        person: Whom it is about.
+        partner: The truth of the second person; None in a session of one. Its files lie in a folder of their name.
+        mimicry: What the second person takes over from the first: `leader`, `follower`, `behaviour`, `lag_s`, `share`
+            (of the events that are answered, or weight of the course), `jitter_s`.
     """
 
     name: str
@@ -50,6 +57,9 @@ class Truth:
     events: tuple[Event, ...]
     times_ns: Int64Array
     tracks: Mapping[str, NDArray[Any]]
+    person: str = "p01"
+    partner: Truth | None = None
+    mimicry: tuple[Mapping[str, Any], ...] = ()
 
     def of_kind(self, *kinds: str) -> list[Event]:
         """Planted events of these kinds, by onset."""
@@ -75,6 +85,9 @@ class Truth:
             "markers_s": list(self.markers_s),
             "figures": dict(self.figures),
         }
+        if self.partner is not None:
+            head |= {"people": [self.person, self.partner.person], "mimicry": [dict(one) for one in self.mimicry]}
+            self.partner.save(folder / self.partner.person)
         (folder / "truth.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8", newline="\n")
         with (folder / "events.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -109,6 +122,7 @@ class Truth:
                 events = tuple(_event(row) for row in csv.DictReader(file))
             table = pq.read_table(folder / "tracks.parquet")
             tracks = {name: table.column(name).to_numpy() for name in table.column_names}
+            people = head.get("people", ["p01"])
             return cls(
                 name=head["name"],
                 seed=head["seed"],
@@ -120,6 +134,9 @@ class Truth:
                 events=events,
                 times_ns=tracks.pop("t_ns"),
                 tracks={name: _words(values) for name, values in tracks.items()},
+                person=people[0],
+                partner=replace(cls.load(folder / people[1]), person=people[1]) if len(people) > 1 else None,
+                mimicry=tuple(head.get("mimicry", ())),
             )
         except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
             raise UnreadableFileError(
