@@ -36,8 +36,13 @@ GATES: dict[str, str] = {
     "physiology": "benchmarks.physiology:measure",
     "body": "benchmarks.body:measure",
     "cit": "benchmarks.cit:measure",
+    "fusion": "benchmarks.fusion_calibration:measure",
+    "lab_training": "benchmarks.lab_training:measure",
     "studies": "benchmarks.studies:measure",
     "interaction": "benchmarks.interaction:measure",
+    "robustness": "benchmarks.robustness:measure",
+    "magnification": "benchmarks.magnification:measure",
+    "descriptors": "benchmarks.descriptors:measure",
 }
 """Gate -> "module:function"; the function takes `full: bool` and returns figures by name."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+_LONGEST = 1000
+
 
 class TelltaleError(Exception):
     """Base of all Telltale errors; its text names the file, the stream, the time and the mend.
@@ -46,10 +48,16 @@ class TelltaleError(Exception):
             where.append(f"at {self.time_s:.3f} s")
         text = self.what + (f" ({', '.join(where)})" if where else "")
         if self.got is not None:
-            text += f"; got {self.got}"
+            text += f"; got {_short(self.got)}"
         if self.expected is not None:
-            text += f"; expected {self.expected}"
+            text += f"; expected {_short(self.expected)}"
         return text + (f". {self.mend}" if self.mend else "")
+
+
+def _short(value: object) -> str:
+    """A value in words; of a list of hundreds of columns the beginning."""
+    text = str(value)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 class InvalidValueError(TelltaleError, ValueError):

@@ -14,6 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from data_schemas.errors import InvalidValueError
 
 NS_PER_S = 1_000_000_000
+FARTHEST_NS = 9.2e18
+"""Times beyond this, 292 years from zero, do not fit an int64."""
 Int64Array = NDArray[np.int64]
 FloatArray = NDArray[np.floating]
 
@@ -26,11 +28,13 @@ def to_ns(seconds: float | NDArray[np.floating]) -> int | Int64Array:
     """Seconds to int64 nanoseconds, rounded to the nearest.
 
     Raises:
-        InvalidValueError: a value is NaN or infinite.
+        InvalidValueError: a value is NaN or infinite, or beyond 292 years.
     """
     values = np.asarray(seconds, dtype=np.float64)
     if not np.all(np.isfinite(values)):
         raise InvalidValueError("a time is not a finite number", got=seconds, expected="finite seconds")
+    if np.any(np.abs(values) >= FARTHEST_NS / NS_PER_S):
+        raise InvalidValueError("a time is out of range", got=f"{np.abs(values).max():g} s", expected="below 292 years")
     out = np.rint(values * NS_PER_S).astype(np.int64)
     return int(out) if out.ndim == 0 else out
 
@@ -65,6 +69,12 @@ class Regular:
             raise InvalidValueError("a sample period must be at least 1 ns", got=self.period_ns)
         if self.n < 0:
             raise InvalidValueError("a number of samples cannot be negative", got=self.n)
+        if abs(self.start_ns) + self.n * self.period_ns >= FARTHEST_NS:
+            raise InvalidValueError(
+                "the samples lie beyond all time",
+                got=f"{self.n} samples of {self.period_ns / NS_PER_S:g} s from {self.start_ns / NS_PER_S:g} s",
+                expected="below 292 years",
+            )
 
     @classmethod
     def from_rate(cls, rate_hz: float, n: int, start_ns: int = 0) -> Regular:

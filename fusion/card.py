@@ -82,6 +82,16 @@ def _figures(figures: Mapping[str, Any]) -> str:
     if figures.get("attribution"):
         rows = [[name, _cell(value)] for name, value in figures["attribution"].items()]
         parts += ["How often the channel of planted evidence has the largest share:", _table(["case", "share"], rows)]
+    if figures.get("published"):
+        rows = [
+            [name, str(one["cases"]), *(_cell(one[key]) for key in ("auc", "ece", "auc_without_effects"))]
+            for name, one in figures["published"].items()
+        ]
+        parts += [
+            "What the published effects alone allow: the evidence model on sessions simulated from them. On people no "
+            "more is to be expected from the same channels:",
+            _table(["question", "cases", "AUC", "calibration error", "AUC without effects"], rows),
+        ]
     return "\n\n".join(parts) or "None were measured."
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
+from data_schemas.weights import require_usable
 from fusion.calibration import Decisions, Temperature
 from fusion.ensemble import build_several, members_of
 from fusion.transformer import Shape
@@ -90,6 +91,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
         MissingFileError: the weights or their .json are not there.
         UnreadableFileError: one of them is not what it claims to be.
         InvalidValueError: they were trained for other columns than this version reads.
+        ConsentError: they were trained with somebody who has withdrawn.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
@@ -100,6 +102,7 @@ def load_checkpoint(path: Path | None = None) -> Checkpoint:
     for file in (weights, beside):
         if not file.is_file():
             raise MissingFileError("no such fusion weights", file=file, mend=mend)
+    require_usable(weights)
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
         shape, decisions = Shape(**record["shape"]), _decisions(record["decisions"])

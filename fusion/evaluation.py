@@ -16,7 +16,7 @@ from fusion.incongruence import LEAST_NS, hysteresis
 from fusion.inference import judge
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
 from fusion.tokens import HOP_NS
-from fusion.training import Example
+from fusion.training import Example, Truth
 from fusion.transformer import steps_of
 from fusion.windows import Joint, joint_of, session_joint
 
@@ -51,7 +51,7 @@ def measure(network: nn.Module, decisions: Decisions, sessions: Sequence[Example
         "concealed": {
             "base_rate": _short(hidden.mean()),
             "auc": _short(auc_of(concealed, hidden)),
-            "auc_behind_neutral": _short(auc_behind_neutral(joints, sessions)),
+            "auc_behind_neutral": _short(auc_behind_neutral(joints, [one.truth for one in sessions])),
             "ece": _short(calibration_error(concealed, hidden)),
         },
         "uncertainty": _short(uncertainty_of(joint).mean()),
@@ -60,14 +60,31 @@ def measure(network: nn.Module, decisions: Decisions, sessions: Sequence[Example
     }
 
 
-def auc_behind_neutral(joints: Sequence[Joint], sessions: Sequence[Example]) -> float:
+def auc_behind_neutral(joints: Sequence[Joint], truths: Sequence[Truth]) -> float:
     """Mean over sessions of the AUC of `concealed` among steps with a neutral display; NaN if no session has both."""
     values = []
-    for joint, one in zip(joints, sessions, strict=True):
-        calm = one.truth.shown == NEUTRAL
-        values.append(auc_of(concealed_of(joint[calm]), one.truth.felt[calm] != NEUTRAL))
+    for joint, truth in zip(joints, truths, strict=True):
+        calm = truth.shown == NEUTRAL
+        values.append(auc_of(concealed_of(joint[calm]), truth.felt[calm] != NEUTRAL))
     known = [value for value in values if np.isfinite(value)]
     return float(np.mean(known)) if known else float("nan")
+
+
+def auc_beyond_display(joints: Sequence[Joint], truths: Sequence[Truth]) -> float:
+    """AUC of `concealed` over all pairs of steps of one session with the same display; NaN without such a pair.
+
+    What is shown can be seen, and displays differ in how often they hide something; this leaves out what follows from
+    that alone, and what follows from sessions that hide more than others.
+    """
+    right = pairs = 0.0
+    for joint, truth in zip(joints, truths, strict=True):
+        said, hidden = concealed_of(joint), truth.felt != truth.shown
+        for display in np.unique(truth.shown):
+            at = truth.shown == display
+            count = float(np.count_nonzero(hidden[at])) * float(np.count_nonzero(~hidden[at]))
+            if count:
+                right, pairs = right + count * auc_of(said[at], hidden[at]), pairs + count
+    return right / pairs if pairs else float("nan")
 
 
 def event_figures(network: nn.Module, decisions: Decisions, sessions: Sequence[Example]) -> dict[str, Any]:

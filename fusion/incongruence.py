@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.event import Event
 from data_schemas.time import Int64Array, to_ns, to_s
+from fusion.attribution import shares_over
 from fusion.calibration import Decisions
 from fusion.posterior import concealed_of, emotions_at
 from fusion.tokens import HOP_NS
@@ -52,7 +53,7 @@ def find_incongruences(
     times_ns: Int64Array,
     joint: Joint,
     usable: NDArray[np.bool_],
-    shares: NDArray[np.float64],
+    change: NDArray[np.float64],
     decisions: Decisions,
     evidence: Sequence[Event],
 ) -> tuple[Event, ...]:
@@ -63,7 +64,7 @@ def find_incongruences(
         times_ns: Centres of the n steps, 0.5 s apart.
         joint: Felt x shown, (n, 16).
         usable: Where a statement can be made at all, (n,).
-        shares: Of each channel, (n, 5).
+        change: How much taking each channel away changes the statement, (n, 5) (`fusion.attribution`).
         decisions: Thresholds.
         evidence: Events of all channels that may be linked.
 
@@ -71,7 +72,7 @@ def find_incongruences(
         Events of kind "incongruence" of at least 1 s. Apex: the greatest probability of concealment, which is also the
         score. Details: `felt`, `shown` (the likeliest pair that differs), `grade` ("probable" above one half, else
         "possible"), `pair_probability` (of the pair, given that felt and shown differ), `mean_concealed`, `shares`
-        (mean per channel) and `evidence` (channel, kind, onset_s, label, score of each linked event).
+        (of each channel over the stretch) and `evidence` (channel, kind, onset_s, label, score of each linked event).
     """
     concealed = concealed_of(joint)
     off_diagonal = 1 - np.eye(len(EMOTIONS)).ravel()
@@ -89,7 +90,7 @@ def find_incongruences(
             "grade": "probable" if concealed[apex] > 0.5 else "possible",
             "pair_probability": round(float(cells.max() / cells.sum()), 4),
             "mean_concealed": round(float(concealed[at].mean()), 4),
-            "shares": {c: round(float(share), 4) for c, share in zip(CHANNELS, shares[at].mean(axis=0), strict=True)},
+            "shares": {c: round(float(share), 4) for c, share in zip(CHANNELS, shares_over(change[at]), strict=True)},
             "evidence": list(links_to(onset, offset, evidence)),
         }
         found.append(

@@ -17,9 +17,10 @@ from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
 from data_schemas.intervals import Interval, grid
 from data_schemas.time import NS_PER_S, Int64Array
-from fusion.attribution import joint_and_shares
+from fusion.attribution import joint_and_change, present_in, share_out
 from fusion.checkpoint import Checkpoint, load_checkpoint
 from fusion.cit import examine
+from fusion.cit_model import PRIOR
 from fusion.ensemble import uncertainties
 from fusion.incongruence import find_incongruences
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of
@@ -37,6 +38,7 @@ def fuse(
     weights: Path | None = None,
     device: str = "auto",
     hook: Hook = silent,
+    cit_prior: float = PRIOR,
 ) -> tuple[EmotionTrack, tuple[Event, ...], dict[str, Any]]:
     """Join all channels of one person.
 
@@ -50,6 +52,8 @@ def fuse(
         weights: A .safetensors file with its .json beside it; the shipped weights by default.
         device: "auto" (CUDA where there is one, else the CPU), "cpu", "cuda" or "mps".
         hook: Progress.
+        cit_prior: Probability, before the test, that this person responds to the concealed item; between 0 and 1. Only
+            of weight where the session holds a concealed information test.
 
     Returns:
         The track (`valid` False where no channel has anything; `cannot_say` 1 where nothing but context speaks, or
@@ -58,7 +62,7 @@ def fuse(
         the events is its `cit_response`; the model has no part in it.
 
     Raises:
-        InvalidValueError: encodings of different people, a bad grid rate, a device that is not there.
+        InvalidValueError: encodings of different people, a bad grid rate or prior, a device that is not there.
         MissingFileError, UnreadableFileError: the weights are not there or are no fusion weights.
     """
     times = grid(extent, grid_hz)
@@ -66,15 +70,16 @@ def fuse(
     where = pick_device(device)
     tokens = tokens_of(encodings, extent)
     network = model.network.to(where)
-    joint, shares = joint_and_shares(network, tokens, model.decisions.temperature, where, hook)
+    joint, change = joint_and_change(network, tokens, model.decisions.temperature, where, hook)
+    shares = share_out(change, present_in(tokens))
     valid, silenced = judge(tokens, joint, model.decisions.cannot_say_above)
     parts = uncertainties(network, tokens, model.decisions.temperature, where)
     track = _track(tokens, joint, np.column_stack([shares, *parts]), valid, silenced, times)
     own = [event for encoding in encodings for event in encoding.events]
     events = find_incongruences(
-        tokens.person, tokens.times_ns, joint, valid & ~silenced, shares, model.decisions, own
+        tokens.person, tokens.times_ns, joint, valid & ~silenced, change, model.decisions, own
     )  # fmt: skip
-    test = examine(encodings, extent)
+    test = examine(encodings, extent, cit_prior)
     if test is not None:
         track, events = replace(track, cit=test.columns(times)), (*events, test.event())
     return track, events, _record(model, tokens, where)

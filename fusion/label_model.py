@@ -21,6 +21,7 @@ import numpy as np
 from data_schemas.emotion import FUSED_COLUMNS
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
 from data_schemas.time import to_ns
+from data_schemas.weights import require_usable
 from fusion.checkpoint import Checkpoint, save_checkpoint, vocabulary_record
 from fusion.ensemble import build_several
 from fusion.label_head import LabelHead
@@ -212,6 +213,7 @@ def _tensors(weights: Path) -> dict[str, Any]:
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    require_usable(weights)
     try:
         return dict(load_file(str(weights)))
     except SafetensorError as error:

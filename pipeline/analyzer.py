@@ -20,7 +20,7 @@ from pipeline.joining import baseline_of
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
 from pipeline.outcome import Result, has_failed
-from pipeline.privacy.consent import require_nobody_withdrawn, require_usable
+from pipeline.privacy.consent import require_nobody_withdrawn, require_usable, weights_named
 from pipeline.proving import prove
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ class Analyzer:
         root = root.parent if root.suffix == ".toml" else root
         require_consent(manifest, "analyse", root / MANIFEST_NAME)
         require_nobody_withdrawn(manifest, Path(folder) if Path(folder).suffix == ".toml" else root / MANIFEST_NAME)
-        if self.config.fusion_weights is not None:
-            require_usable(self.config.fusion_weights)
+        for weights in weights_named(self.config):
+            require_usable(weights)
         journal = Journal(hook)
         journal.note("run started", session=manifest.name, version=__version__, purpose=manifest.purpose)
 

@@ -9,6 +9,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
+_LONGEST = 120
+
 
 def explain(error: ValidationError, model: type[BaseModel], text: str = "") -> str:
     """One line per fault, at most five.
@@ -41,9 +43,15 @@ def _explain_one(fault: dict[str, Any], model: type[BaseModel], text: str) -> st
         allowed = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
         near = difflib.get_close_matches(str(given), allowed, n=1)
         hint = f"; did you mean '{near[0]}'?" if near else f"; one of {', '.join(allowed)}"
-        return f"{where} = {given!r} is not known{_line(text, str(given))}{hint}"
+        return f"{where} = {_shown(given)} is not known{_line(text, str(given))}{hint}"
     message = str(fault["msg"]).removeprefix("Value error, ")
-    return f"{where}: {message}" + ("" if isinstance(given, dict | list) or not where else f" (got {given!r})")
+    return f"{where}: {message}" + ("" if isinstance(given, dict | list) or not where else f" (got {_shown(given)})")
+
+
+def _shown(given: object) -> str:
+    """A value as it was written, its beginning where it is long."""
+    text = repr(given)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]} ..."
 
 
 def _place(place: Sequence[int | str]) -> str:

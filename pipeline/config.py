@@ -24,6 +24,8 @@ class Config(BaseModel):
         encoders: Channel -> name in the registry or "module:Class" of the user's own encoder.
         settings: Channel -> settings of its encoder.
         fusion_weights: A user's own fusion weights (safetensors); the shipped ones by default.
+        cit_prior: Probability, before a concealed information test, that its examinee responds to the concealed item;
+            that of `fusion.cit` by default.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +39,7 @@ class Config(BaseModel):
     )
     settings: dict[str, dict[str, Any]] = Field(default_factory=dict)
     fusion_weights: Path | None = None
+    cit_prior: float | None = Field(None, gt=0, lt=1)
 
 
 def load_config(source: str | Path | Mapping[str, Any] | None = None, **overrides: Any) -> Config:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
@@ -14,6 +15,8 @@ from data_schemas.session import Manifest
 from pipeline.complaints import explain
 
 MANIFEST_NAME = "session.toml"
+ALLOWED = "TELLTALE_ALLOW"
+"""Environment variable with further folders that manifests may name files in."""
 
 
 def load_manifest(folder: Path) -> Manifest:
@@ -24,7 +27,8 @@ def load_manifest(folder: Path) -> Manifest:
 
     Raises:
         MissingFileError: no folder, or no `session.toml` in it.
-        ManifestError: it is no TOML, or a key or value is wrong; the message names place and line.
+        ManifestError: it is no TOML, a key or value is wrong, or a path leads out of the study's folder; the message
+            names place and line.
     """
     path = folder if folder.suffix == ".toml" else folder / MANIFEST_NAME
     if not path.is_file():
@@ -38,14 +42,41 @@ def load_manifest(folder: Path) -> Manifest:
         values = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ManifestError("the manifest is not UTF-8 text", file=path, mend="Save it as UTF-8.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ManifestError(
-            "the manifest is no valid TOML", file=path, got=str(error), mend="Correct that line."
-        ) from error
+    except (ValueError, RecursionError) as error:  # RecursionError: thousands of brackets within each other
+        said = str(error) if isinstance(error, ValueError) else "tables nested too deep"
+        raise ManifestError("the manifest is no valid TOML", file=path, got=said, mend="Correct that line.") from error
     try:
-        return Manifest.model_validate(values)
+        manifest = Manifest.model_validate(values)
     except ValidationError as error:
         raise ManifestError(explain(error, Manifest, text), file=path, mend="Correct the manifest.") from error
+    _keep_inside(manifest, path)
+    return manifest
+
+
+def _keep_inside(manifest: Manifest, path: Path) -> None:
+    """Return if no path leads out of the study: the folder around a session folder, or that of a lone manifest.
+
+    Links are followed only where a path has "..": a link within the study is the user's own doing.
+
+    Raises:
+        ManifestError: one does, and not into a folder that `TELLTALE_ALLOW` names.
+    """
+    folder = path.absolute().parent
+    study = folder.parent if path.name == MANIFEST_NAME else folder
+    named = [Path(one).absolute() for one in os.environ.get(ALLOWED, "").split(os.pathsep) if one]
+    for entry in manifest.streams:
+        for name in entry.paths:
+            if "\0" in name:
+                raise ManifestError("a path holds a NUL character", file=path, stream=entry.name, mend="Correct it.")
+            climbs = ".." in Path(name).parts
+            place = Path(os.path.realpath(folder / name) if climbs else os.path.normpath(folder / name))
+            roots = [Path(os.path.realpath(one)) if climbs else one for one in (study, *named)]
+            if not any(place.is_relative_to(root) for root in roots):
+                raise ManifestError(
+                    "a path leads out of the study's folder", file=path, stream=entry.name, got=name,
+                    expected=f"below {study}",
+                    mend=f"Copy or link it into the study, or name its folder in the environment variable {ALLOWED}.",
+                )  # fmt: skip
 
 
 def require_consent(manifest: Manifest, scope: str, path: Path, today: dt.date | None = None) -> None:

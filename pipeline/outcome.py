@@ -119,13 +119,13 @@ class Result:
                 write_interaction(self.interaction, draft)
             self.journal.write(draft / "log.jsonl")
             (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            drop_folder(target / OF_PAGE)
+            if (draft / OF_PAGE).is_dir():
+                shutil.move(draft / OF_PAGE, target / OF_PAGE)
             for name in (*OF_SEVERAL, *FILES):
                 (target / name).unlink(missing_ok=True)
                 if (draft / name).exists():
                     shutil.move(draft / name, target / name)
-            drop_folder(target / OF_PAGE)
-            if (draft / OF_PAGE).is_dir():
-                shutil.move(draft / OF_PAGE, target / OF_PAGE)
         return target
 
 

@@ -74,8 +74,9 @@ def read_samples(folder: Path, *, workers: int = 1, keep: Path | None = None, ho
 def read_data(folder: Path, *, workers: int = 1, keep: Path | None = None, hook: Hook = silent) -> RecognitionData:
     """Samples to train on or to test.
 
-    A folder with npz files is one of flow maps. Any other is a corpus of `corpora.registry`, or several side by side:
-    its micro-expressions with a composite class become maps from onset to apex, computed as `flow_map.flow_maps` does.
+    A folder with npz files is one of flow maps, or of clips (`clip_set`). Any other is a corpus of
+    `corpora.registry`, or several side by side: its micro-expressions with a composite class become maps from onset to
+    apex, computed as `flow_map.flow_maps` does.
     Where no apex is coded, it is the frame up to the offset with the greatest energy of motion
     (`recognition_maps.find_apex`).
 
@@ -94,12 +95,13 @@ def read_data(folder: Path, *, workers: int = 1, keep: Path | None = None, hook:
         InvalidValueError: no process.
     """
     from modalities.face.corpora.registry import open_corpora
+    from modalities.face.recognition.clip_set import holds_clips, read_clip_set
     from modalities.face.recognition.flow_set import read_flow_set
 
     if workers < 1:
         raise InvalidValueError("the work needs a process", got=f"{workers} processes")
     if folder.is_dir() and any(folder.glob("*.npz")):
-        return RecognitionData(read_flow_set(folder))
+        return RecognitionData(read_clip_set(folder) if holds_clips(folder) else read_flow_set(folder))
     if keep is not None:
         _make_folder(keep)
     corpora = open_corpora(folder)

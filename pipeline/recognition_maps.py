@@ -167,7 +167,7 @@ def _make(task: MapTask) -> MadeMap:
     from modalities.face.flow_map import flow_between
     from modalities.face.flow_methods import dense_flow
 
-    onset, flow, seen = task.numbers[0], dense_flow(), _look(task)
+    onset, flow, seen = task.numbers[0], dense_flow(), look_at_frames(task)
     if onset not in seen:
         raise MapError("no_face_onset", f"frame {onset} of {task.place.name}")
     apex = find_apex(seen, onset, flow) if task.apex is None else task.apex
@@ -176,7 +176,7 @@ def _make(task: MapTask) -> MadeMap:
     return MadeMap(flow_between(seen[onset], seen[apex], flow).stretched(), int(apex))
 
 
-def _look(task: MapTask) -> dict[int, FacePicture]:
+def look_at_frames(task: MapTask) -> dict[int, FacePicture]:
     """The aligned face of each frame that shows one, as `flow_map.flow_maps` follows it."""
     from modalities.face.flow_map import face_picture
     from modalities.face.landmarks import FaceTracker

@@ -115,6 +115,7 @@ def fuse(
     tracks: list[EmotionTrack] = []
     events: list[Event] = []
     problems: list[Problem] = []
+    prior = {} if config.cit_prior is None else {"cit_prior": config.cit_prior}
     for person in session.manifest.people:
         own = [encoding for encoding in encodings if encoding.person == person.id and _says_something(encoding)]
         if not own:
@@ -127,6 +128,7 @@ def fuse(
                 weights=config.fusion_weights,
                 device=config.device,
                 hook=Renamed(hook, f"fuse {person.id}"),
+                **prior,
             )
         except TelltaleError as error:
             problems.append(Problem.of(error))

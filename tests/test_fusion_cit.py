@@ -222,6 +222,11 @@ def test_fusing_a_person_with_and_without_a_test(knowing: CitSession) -> None:
     assert track.column("cit_response")[said] == pytest.approx(event.score, abs=1e-4)
     plain, others, _ = fuse([context(cue(5))], Interval(0, 30 * S), grid_hz=2.0)
     assert plain.cit is None and not plain.cells()[1][:, -1].any() and not others
+    _, doubted, _ = fuse(knowing.encodings(), knowing.extent, grid_hz=2.0, cit_prior=0.02)
+    (doubt,) = [one for one in doubted if one.kind == "cit_response"]
+    assert doubt.details["prior"] == 0.02 and (doubt.score or 0) < (event.score or 0)
+    with pytest.raises(InvalidValueError, match="prior"):
+        fuse(knowing.encodings(), knowing.extent, grid_hz=2.0, cit_prior=1.0)
 
 
 def test_ranks_of_scores_from_the_model_itself_are_flat() -> None:

@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
-from modalities.face.recognition.descriptors import BiWoof, FlowGradients, Hoof, Mdmo, PooledFlow, pooled
+from modalities.face.descriptors.flow import BiWoof, FlowGradients, Hoof, Mdmo, PooledFlow, pooled
+from modalities.face.descriptors.lbp_top import LbpTop
+from modalities.face.descriptors.sampling import LABELS
 from modalities.face.recognition.inputs import levelled
 from modalities.face.recognition.kernel_machine import Setting, solve
-from modalities.face.recognition.lbp_top import LABELS, LbpTop
 from modalities.face.recognition.networks import NetworkModel, count_parameters
 from modalities.face.recognition.protocols import grouped
 from modalities.face.recognition.samples import Samples, mirrored
@@ -22,7 +23,7 @@ from modalities.face.recognition.schedule_study import curve
 from modalities.face.recognition.scores import uf1_of
 from modalities.face.recognition.selection import answers, learn
 from modalities.face.recognition.simulation import simulate_flow_set
-from modalities.face.recognition.systems import find_system, systems_for
+from modalities.face.recognition.systems import core_for, find_system, systems_for
 
 
 def uniform_flow(u: float, v: float, n: int = 1) -> np.ndarray:
@@ -266,3 +267,10 @@ def test_as_long_as_updates_times_rate_stays_the_curve_stays() -> None:
     assert len(slow) == len(fast) == 4
     assert slow[-1] > slow[0]
     assert fast[-1] == pytest.approx(slow[-1], abs=0.15)
+
+
+def test_without_names_the_best_known_systems_are_measured() -> None:
+    core = [one.name for one in core_for("flow_map")]
+    assert {"ststnet", "off-apexnet", "dual-inception", "rcn-f", "kernel-ridge", "hoof-linear", "mdmo-rbf"} <= set(core)
+    assert len(core) == 11 and [one.name for one in core_for("clip")] == ["lbp-top-linear", "lbp-top-rbf"]
+    assert set(core) < {one.name for one in systems_for("flow_map")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -70,11 +71,21 @@ def test_a_step_is_done_once_and_says_the_same(session: Path, tmp_path: Path) ->
     assert first[0].equals(plain.timeline, check_metadata=True) and first[1] == as_rows(plain.events)
 
 
+@pytest.fixture(scope="module")
+def kept(session: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list]:
+    """A folder of finished steps that tests copy, and what they say."""
+    folder = tmp_path_factory.mktemp("kept") / "c"
+    return folder, analyse(session, folder)[0]
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_damaged_step_is_done_anew(session: Path, tmp_path: Path, data: st.DataObject) -> None:
-    folder = tmp_path / "c"
-    whole, _ = analyse(session, folder)
+def test_a_damaged_step_is_done_anew(
+    session: Path, kept: tuple[Path, list], tmp_path: Path, data: st.DataObject
+) -> None:
+    folder, whole = tmp_path / "c", kept[1]
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree(kept[0], folder)
     files = sorted(folder.iterdir())
     victim = data.draw(st.sampled_from(files))
     bytes_ = victim.read_bytes()
@@ -118,8 +129,6 @@ def test_hashes_see_a_changed_sample_and_a_changed_file(session: Path, tmp_path:
     def hashed(folder: Path) -> str:
         manifest = load_manifest(folder)
         return digest_of_streams(steps.read(manifest, folder).streams, manifest, FileHashes())
-
-    import shutil
 
     copy = Path(shutil.copytree(session.parent, tmp_path / "copy"))
     assert hashed(copy) == hashed(session.parent), "where a study lies does not matter"

@@ -8,14 +8,22 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from data_schemas.errors import InvalidValueError, ManifestError, MissingExtraError, MissingFileError
 from pipeline.batch.engine import require_safe
+from pipeline.batch.run import run_batch
 from pipeline.batch.slurm import load_profile
+from pipeline.cli.batch_display import Lines
+from pipeline.config import Config
 from pipeline.simulate.session import simulate_study
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 Telltale = Callable[..., subprocess.CompletedProcess[str]]
 ROOT = Path(__file__).resolve().parent.parent
@@ -51,14 +59,26 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             one.wait(timeout=60)
 
 
-@pytest.mark.parametrize("sessions", [2, pytest.param(20, marks=pytest.mark.long)])
+@contextmanager
+def within(jobs: int) -> Iterator[Client]:
+    """A cluster within this process."""
+    from distributed import Client, LocalCluster
+
+    with (
+        LocalCluster(n_workers=1, threads_per_worker=1, processes=False, dashboard_address=None) as alone,
+        Client(alone, set_as_default=False) as client,
+    ):
+        yield client
+
+
+@pytest.mark.parametrize("sessions", [2, pytest.param(20, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
 def test_a_running_cluster_gives_the_same_tables(
     telltale: Telltale, cluster: str, tmp_path: Path, sessions: int
 ) -> None:
     study = tmp_path / "study"
     simulate_study(study, sessions, seconds=10, seed=40, fidelity="signal")
     ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    assert telltale("batch", study, "-o", ours, "-j", "1").returncode == 0
+    assert run_batch(study, ours, Config(), within, Lines(), ours=False).exit_status == 0
     run = telltale("batch", study, "-o", theirs, "--scheduler", cluster)
     assert run.returncode == 0, run.stderr
     for folder in study.iterdir():

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 import shutil
 import signal
 import subprocess
@@ -16,8 +15,10 @@ import pytest
 
 from data_schemas.errors import InvalidValueError
 from pipeline.batch.content import program_version
+from pipeline.batch.discovery import find_sessions
 from pipeline.batch.layout import Layout, State, words
 from pipeline.batch.lock import BusyError, held
+from pipeline.batch.plan import plan
 from pipeline.batch.worker import run_session
 from pipeline.config import Config
 from pipeline.simulate.session import simulate_session
@@ -107,16 +108,17 @@ def test_the_systems_refusals_are_put_into_words(tmp_path: Path) -> None:
     assert words(InvalidValueError("bad", mend="Mend it.")) == "bad. Mend it."
 
 
-@posix
-def test_a_recording_that_may_not_be_read_is_named(session: Path, tmp_path: Path) -> None:
-    if os.geteuid() == 0:
-        pytest.skip("root may read everything")
-    copy = Path(shutil.copytree(session.parent, tmp_path / "study" / "sim"))
-    (copy / "physio.csv").chmod(0)
-    layout = Layout(tmp_path / "out")
-    layout.make(copy.parent)
-    answer = run_session(job(copy / "session.toml", layout))
-    assert "physio.csv" in answer["reason"]
+def test_what_failed_or_is_done_in_part_is_run_again_when_asked(session: Path, layout: Layout) -> None:
+    places = find_sessions(session.parent.parent)
+    study = session.parent.parent
+    assert [one.todo for one in plan(places, layout, Config(), study)] == ["run"]
+    mark = plan(places, layout, Config(), study)[0].state.fingerprint
+    (layout.root / "sim").mkdir()
+    (layout.root / "sim" / "result.json").write_text("{}")
+    for status, exit_status, again in (("done", 0, "keep"), ("done", 1, "run"), ("failed", 2, "run")):
+        layout.note(State("sim", status, fingerprint=mark, exit_status=exit_status))  # type: ignore[arg-type]
+        assert [one.todo for one in plan(places, layout, Config(), study)] == ["keep"]
+        assert [one.todo for one in plan(places, layout, Config(), study, retry=True)] == [again], status
 
 
 def test_a_worker_of_another_version_is_refused(session: Path, layout: Layout) -> None:

@@ -8,15 +8,21 @@ import shutil
 import stat
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+from data_schemas.errors import TelltaleError
 from pipeline.simulate.session import simulate_session
+
+if TYPE_CHECKING:
+    from click.testing import Result
 
 Run = subprocess.CompletedProcess[str]
 Telltale = Callable[..., Run]
+Here = Callable[..., "Result"]
 TABLES = ("timeline.parquet", "events.parquet", "events.csv")
 
 
@@ -36,12 +42,31 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def here() -> Iterator[Callable[..., Result]]:
+    """Runs the command within this process, on a cluster within it, where what it imports is imported once."""
+    from distributed import LocalCluster
+    from typer.testing import CliRunner
+
+    from pipeline.cli.app import app
+
+    options = {"n_workers": 1, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**options, host="127.0.0.1", protocol="tcp://") as cluster:
+
+        def run(*words: object) -> Result:
+            works = words[0] == "batch" and not {"--dry-run", "-j", "--scheduler", "--slurm"} & set(words)
+            more = ["--scheduler", cluster.scheduler_address] if works else []
+            return CliRunner().invoke(app, [*map(str, words), *more])
+
+        yield run
+
+
+@pytest.fixture(scope="module")
 def done(telltale: Telltale, study: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Run]:
     out = tmp_path_factory.mktemp("out") / "results"
-    return out, telltale("batch", study, "-o", out, "-j", "2", "--json")
+    return out, telltale("batch", study, "-o", out, "-j", "1", "--json")
 
 
-def rows(run: Run) -> dict[str, dict]:
+def rows(run: Run | Result) -> dict[str, dict]:
     return {row["session"]: row for row in json.loads(run.stdout)["rows"]}
 
 
@@ -65,26 +90,24 @@ def test_results_are_private(done: tuple[Path, Run]) -> None:
     assert stat.S_IMODE((done[0] / "study.duckdb").stat().st_mode) == 0o600
 
 
-def test_a_batch_says_what_analyze_says(
-    telltale: Telltale, done: tuple[Path, Run], study: Path, tmp_path: Path
-) -> None:
-    assert telltale("analyze", study / "sub-01", "-o", tmp_path / "one").returncode == 0
+def test_a_batch_says_what_analyze_says(here: Here, done: tuple[Path, Run], study: Path, tmp_path: Path) -> None:
+    assert here("analyze", study / "sub-01", "-o", tmp_path / "one").exit_code == 0
     for name in TABLES:
         assert (tmp_path / "one" / name).read_bytes() == (done[0] / "sub-01" / name).read_bytes(), name
 
 
-def test_dry_run_writes_nothing(telltale: Telltale, study: Path, done: tuple[Path, Run], tmp_path: Path) -> None:
-    run = telltale("batch", study, "-o", tmp_path / "none", "--dry-run", "--json")
-    assert run.returncode == 1 and not (tmp_path / "none").exists()
+def test_dry_run_writes_nothing(here: Here, study: Path, done: tuple[Path, Run], tmp_path: Path) -> None:
+    run = here("batch", study, "-o", tmp_path / "none", "--dry-run", "--json")
+    assert run.exit_code == 1 and not (tmp_path / "none").exists()
     assert [row["status"] for row in rows(run).values()] == ["would run", "would run", "skipped", "failed"]
     before = {path: path.stat().st_mtime_ns for path in done[0].rglob("*")}
-    again = rows(telltale("batch", study, "-o", done[0], "--dry-run", "--json", "--only", "sub-01"))
+    again = rows(here("batch", study, "-o", done[0], "--dry-run", "--json", "--only", "sub-01"))
     assert [(row["status"], row["reason"]) for row in again.values()] == [("done", "done before")]
     assert {path: path.stat().st_mtime_ns for path in done[0].rglob("*")} == before
 
 
 def test_only_changed_and_failed_sessions_are_run_again(
-    telltale: Telltale, study: Path, done: tuple[Path, Run], tmp_path: Path
+    here: Here, study: Path, done: tuple[Path, Run], tmp_path: Path
 ) -> None:
     copy = Path(shutil.copytree(study, tmp_path / "study"))
     out = Path(shutil.copytree(done[0], tmp_path / "out"))
@@ -96,22 +119,22 @@ def test_only_changed_and_failed_sessions_are_run_again(
     for path in [*(copy / "sub-04").glob("*.csv"), *(copy / "sub-04").glob("*.wav")]:
         path.write_bytes(b"")
     (copy / "sub-01" / "physio.csv").touch()
-    first = telltale("batch", copy, "-o", out, "-j", "1", "--json")
+    first = here("batch", copy, "-o", out, "--json")
     table = rows(first)
     assert table["sub-01"]["status"] == "done" and table["sub-04"]["status"] == "failed"
     assert "not one stream" in table["sub-04"]["reason"]
     assert (out / "sub-01" / "notes.txt").read_text() == "a coder's own notes"
     assert "finished steps of an earlier run were kept" in first.stderr, "a newer file, and the same content"
-    held = telltale("batch", copy, "-o", out, "--json")
+    held = here("batch", copy, "-o", out, "--json")
     assert "0 to run" in held.stderr and "--retry" in rows(held)["sub-04"]["reason"]
-    again = telltale("batch", copy, "-o", out, "-j", "1", "--retry", "--json")
+    again = here("batch", copy, "-o", out, "--retry", "--json")
     assert "1 to run" in again.stderr and rows(again)["sub-04"]["status"] == "failed"
-    sessions = json.loads(telltale("query", out, "SELECT session FROM sessions WHERE status = 'done'", "--json").stdout)
+    sessions = json.loads(here("query", out, "SELECT session FROM sessions WHERE status = 'done'", "--json").stdout)
     assert sessions["rows"] == [{"session": "sub-01"}]
 
 
 def test_calls_that_make_no_sense_are_refused(
-    telltale: Telltale, study: Path, done: tuple[Path, Run], tmp_path
+    telltale: Telltale, here: Here, study: Path, done: tuple[Path, Run], tmp_path: Path
 ) -> None:
     for words in (
         ["batch", tmp_path / "nowhere", "-o", tmp_path / "o"],
@@ -123,9 +146,10 @@ def test_calls_that_make_no_sense_are_refused(
         ["batch", study / "sub-01", "-o", done[0]],
         ["query", tmp_path, "SELECT 1"],
     ):
-        run = telltale(*words)
-        assert run.returncode == 2 and run.stderr.startswith("telltale: "), (words, run.stderr)
+        assert isinstance(here(*words).exception, TelltaleError), words  # which the command turns into status 2
         assert not (study / ".telltale").exists() and not (tmp_path / "o" / "study.parquet").exists()
+    run = telltale(*words)
+    assert run.returncode == 2 and run.stderr.startswith("telltale: "), run.stderr
 
 
 def test_nothing_done_never_reads_as_success(telltale: Telltale, study: Path, tmp_path: Path) -> None:

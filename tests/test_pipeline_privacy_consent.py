@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,63 @@ def test_a_model_trained_with_somebody_who_withdrew_is_found_marked_and_refused(
     simulate_session(tmp_path / "two" / "sim", seconds=10, seed=3, fidelity="signal")
     with pytest.raises(ConsentError, match="has withdrawn"):
         Analyzer(Config(fusion_weights=mine)).run(tmp_path / "two" / "sim")
+
+
+def loaders() -> dict[str, tuple[Callable[[Path], object], Path | None]]:
+    """Everything that loads weights which a user can name, and shipped weights of that kind."""
+    from fusion.checkpoint import load_checkpoint
+    from fusion.label_model import fusion_state
+    from modalities.body.gestures.learned import load_gestures
+    from modalities.face.recognition.default.recogniser import WEIGHTS, DefaultRecogniser
+    from modalities.face.spotting.temporal_network import DEFAULT as SPOTTER
+    from modalities.face.spotting.temporal_network import load_network
+
+    return {
+        "fusion": (load_checkpoint, DEFAULT),
+        "label": (fusion_state, DEFAULT),
+        "recogniser": (DefaultRecogniser.load, WEIGHTS),
+        "spotter": (load_network, SPOTTER),
+        "gestures": (load_gestures, None),
+    }
+
+
+@pytest.mark.parametrize("kind", ["fusion", "label", "recogniser", "spotter", "gestures"])
+@pytest.mark.parametrize("how", ["marked", "a copy that nobody marked"])
+def test_withdrawn_weights_are_refused_wherever_they_are_loaded(tmp_path: Path, kind: str, how: str) -> None:
+    load, shipped = loaders()[kind]
+    weights = tmp_path / "own.safetensors"
+    if shipped is None:
+        from modalities.body.gestures.learned import save_gestures
+        from modalities.body.gestures.network import GestureNet
+        from modalities.body.gestures.training import Trained
+
+        save_gestures(Trained(GestureNet(2), ("a", "b"), 16, 1.0, {}, {}), weights)
+    else:
+        shutil.copy(shipped, weights)
+        shutil.copy(shipped.with_suffix(".json"), weights.with_suffix(".json"))
+    card = json.loads(weights.with_suffix(".json").read_text())
+    study = tmp_path / "study"
+    told = {"trained_on": consent.trained_on(study, ["p01"])}
+    weights.with_suffix(".json").write_text(json.dumps({**card, **told}))
+    assert load(weights) is not None
+    if how == "marked":
+        consent.mark(weights.with_suffix(".json"))
+    else:
+        keys.withdraw(study, "p01")
+    again = Path(shutil.copytree(tmp_path, tmp_path.parent / f"{tmp_path.name}-copy")) / weights.name
+    with pytest.raises(ConsentError, match="Train it again"):
+        load(again)
+
+
+def test_settings_that_name_withdrawn_weights_stop_the_run_at_once(session: Path, tmp_path: Path) -> None:
+    weights = model(tmp_path / "models", {"trained_on": {"people": []}})
+    consent.mark(weights.with_suffix(".json"))
+    for settings in ({"body": {"gesture_model": str(weights)}}, {"face": {"recogniser": str(weights)}}):
+        with pytest.raises(ConsentError, match="has withdrawn"):
+            Analyzer(Config(settings=settings)).run(session)
+
+
+def test_a_damaged_key_store_does_not_stop_weights_that_name_nobody(tmp_path: Path) -> None:
+    keys.pseudonym(tmp_path, "p01")
+    (keys.home() / keys.NAME).write_text("{")
+    consent.require_usable(DEFAULT)

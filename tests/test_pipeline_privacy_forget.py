@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -181,3 +182,65 @@ def test_the_command_tells_and_proves(telltale: Telltale, copy: tuple[Path, Path
     assert {"what", "where", "action", "note"} == set(lines[0])
     assert "nothing names the person any more" in run.stderr
     assert telltale("forget", "nobody", copy[0]).returncode == 2
+
+
+def test_every_command_on_results_is_noted_and_exports_are_pointed_at(copy: tuple[Path, Path], tmp_path: Path) -> None:
+    from typer.testing import CliRunner
+
+    from pipeline.cli.app import app
+
+    study, out = copy
+    rows = "".join(f"pair,p0{1 + at % 2},{at / 5},{at / 5 + 1},{'lie' if at % 3 else 'truth'}\n" for at in range(40))
+    (tmp_path / "labels.csv").write_text(f"session,person,onset_s,offset_s,label\n{rows}")
+    taken = socket.socket()
+    taken.bind(("127.0.0.1", 0))
+    taken.listen()
+    calls: dict[str, list[object]] = {
+        "export": [out / "pair", "--to", "csv", "-o", tmp_path / "given" / "pair.csv"],
+        "query": [out, "SELECT count(*) FROM events"],
+        "import": [out / "pair", out / "pair" / "events.csv", "--coder", "anna"],
+        "report": [out / "pair", "--no-faces"],
+        "view": [out / "pair", "--no-open", "--port", taken.getsockname()[1]],
+        "study": [out, "--label", "condition", "-o", tmp_path / "study-report"],
+        "train": [out, "--sessions", study, "--labels", tmp_path / "labels.csv", "-o", tmp_path / "model"],
+    }
+    names = {name: keys.pseudonym(study, name) for name in ("p01", "p02")}
+    for command, words in calls.items():
+        before = len((keys.home() / audit.NAME).read_text().splitlines())
+        done = CliRunner().invoke(app, [command, *map(str, words)])
+        lines = [json.loads(text) for text in (keys.home() / audit.NAME).read_text().splitlines()[before:]]
+        mine = [line for line in lines if line["what"] == command]
+        assert len(mine) == 1, (command, lines, done.output, done.exception)
+        assert mine[0]["study"] == str(study), command
+        people = {one for entry in mine[0]["data"] for one in entry["people"]}
+        assert people == set(names.values()), command
+        assert not any(name in json.dumps(mine[0]["data"]) for name in ("p01", "p02", "pair"))
+    taken.close()
+    assert audit.verify().broken == ()
+    report = forget("p01", study)
+    (line,) = [one for one in report.lines if one.what == "export"]
+    assert (line.where, line.action) == (str(tmp_path / "given" / "pair.csv"), "look at it")
+    assert "names the person" in line.note and (tmp_path / "given" / "pair.csv").exists()
+
+
+def test_a_long_report_in_a_folder_of_its_own_is_made_anew_without_the_person(copy: tuple[Path, Path]) -> None:
+    from pipeline.export.content import read_content
+    from pipeline.report.page import ASSETS, MARK, write_report
+
+    study, out = copy
+    place = out / "pair"
+    content = read_content(place)
+    write_report(content.record, content.timeline, content.events, content.sync, place / "report.html", long=True)
+    videos = place / ASSETS / "videos"
+    videos.mkdir()
+    (videos / "face.mp4").write_bytes(b"a copy of a video of p01")
+    assert (place / ASSETS / MARK).is_file() and '"p01"' in (place / ASSETS / "index.html").read_text()
+    assert len(list((place / ASSETS).iterdir())) > 3
+    report = forget("p01", study)
+    assert [line.action for line in report.lines if line.what == "result" and Path(line.where).name == "pair"] == [
+        "rewritten"
+    ]
+    assert not (videos / "face.mp4").exists(), "copies of videos may show the person"
+    texts = [path.read_text(errors="replace") for path in place.rglob("*") if path.suffix in (".html", ".js", ".json")]
+    assert texts and not any('"p01"' in text for text in texts) and '"p02"' in "".join(texts)
+    assert report.remaining == 0 and traces(out, "p01") == []

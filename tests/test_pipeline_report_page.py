@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -183,6 +184,13 @@ def test_the_frame_time_map_is_right_at_every_frame(n: int, seed: int) -> None:
     found = np.array(knots(media, session))
     off = np.abs(np.interp(media, found[:, 0], found[:, 1]) - session)
     assert off.max() <= TOLERANCE_S + 1e-6
+
+
+def test_a_concealed_information_test_has_a_lane_of_its_own_where_there_was_one() -> None:
+    schema = pa.schema([("fused.concealed", pa.float32()), ("fused.cit_response", pa.float32())])
+    assert [lane.id for lane in lanes_of(schema, [])] == ["concealed"]
+    answer = Event(person="ada", channel="fused", kind="cit_response", onset_ns=0, offset_ns=NS_PER_S, score=0.9)
+    assert [lane.id for lane in lanes_of(schema, [answer])] == ["concealed", "cit"]
 
 
 def test_every_event_has_a_lane_and_z_columns_have_none(result: Path) -> None:

@@ -4,19 +4,38 @@ from __future__ import annotations
 
 import csv
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
+from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 
+from pipeline.cli.app import run as run_command
 from pipeline.study.plan import compare, freeze, plan_in_words, read_plan, write_plan
 from pipeline.study.roles import Roles
 from pipeline.study.settings import Settings
 from pipeline.study.simulated import Plan, simulate_study
 
 Telltale = Callable[..., CompletedProcess[str]]
+
+
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Telltale:
+    """The command in this process: the same entry point as `telltale`, without loading all libraries anew."""
+    monkeypatch.setenv("TELLTALE_NATIVE_LOG", "1")
+
+    def call(*words: object) -> CompletedProcess[str]:
+        monkeypatch.setattr(sys, "argv", ["telltale", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            run_command()
+        told = capsys.readouterr()
+        return CompletedProcess(words, int(ended.value.code or 0), told.out, told.err)
+
+    return call
 
 
 def write_table(path: Path, **plan: object) -> pd.DataFrame:
@@ -52,46 +71,73 @@ def test_audit_effects_prediction_and_report(telltale: Telltale, tmp_path: Path)
     assert json.loads((out / "study.json").read_text())["headline"] == told["headline"]
 
 
-def test_the_audit_is_printed_first(telltale: Telltale, tmp_path: Path) -> None:
-    write_table(tmp_path / "cues.csv")
-    words = ("study", "run", tmp_path / "cues.csv", "--label", "said", "--subject", "who", "--permutations", 99)
-    run = telltale(*words, "-o", tmp_path / "r")
-    assert run.returncode == 0 and run.stdout.index("Audit") < run.stdout.index("Effects") < run.stdout.index(
-        "Prediction"
-    )
-    assert "exploratory" in run.stderr
-
-
-def test_leaky_folds_are_refused_or_labelled_everywhere(telltale: Telltale, tmp_path: Path) -> None:
+def test_leaky_folds_are_refused_or_labelled_everywhere_and_the_audit_comes_first(
+    here: Telltale, tmp_path: Path
+) -> None:
     frame = write_table(tmp_path / "plain.csv")
     frame.assign(fold=np.arange(len(frame)) % 4).to_csv(tmp_path / "cues.csv", index=False)
-    words = ("study", tmp_path / "cues.csv", "--label", "said", "--subject", "who", "--permutations", 99)
-    run = telltale(*words, "-o", tmp_path / "r", "--json")
+    words = (tmp_path / "cues.csv", "--label", "said", "--subject", "who", "--permutations", 99)
+    run = here("study", *words, "-o", tmp_path / "r", "--json")
     assert run.returncode == 2 and "share 16 subjects" in json.loads(run.stdout)["error"]
     assert "--allow-leakage" in run.stderr and not (tmp_path / "r").exists()
-    run = telltale(*words, "-o", tmp_path / "r", "--allow-leakage")
+    run = here("study", "run", *words, "-o", tmp_path / "r", "--allow-leakage")
     assert run.returncode == 0 and run.stdout.count("LEAKY") >= 3
     for name in ("report.html", "study.json", "predictions.csv"):
         assert "LEAKY" in (tmp_path / "r" / name).read_text(), name
+    assert run.stdout.index("Audit") < run.stdout.index("Effects") < run.stdout.index("Prediction")
+    assert "exploratory" in run.stderr
 
 
-def test_a_plan_is_frozen_before_labels_and_followed_or_not(telltale: Telltale, tmp_path: Path) -> None:
+def test_bad_tables_get_the_right_message(here: Telltale, tmp_path: Path) -> None:
+    frame = write_table(tmp_path / "plain.csv")
+    rng = np.random.default_rng(0)
+    table, out = tmp_path / "cues.csv", tmp_path / "r"
+    words = ("study", table, "--label", "said", "--subject", "who", "--permutations", 99, "-o", out, "--json")
+
+    def told_of(rows: pd.DataFrame, status: int) -> dict[str, Any]:
+        rows.to_csv(table, index=False)
+        run = here(*words)
+        assert run.returncode == status, run.stderr
+        told = json.loads(run.stdout)
+        assert isinstance(told, dict)
+        return told
+
+    unsure = frame.assign(said=np.where(np.arange(len(frame)) < 8, "unsure", frame["said"]))
+    error = told_of(unsure, 2)["error"]
+    assert "3 values" in error and "lie, truth, unsure" in error and "--contrast" in error
+    error = told_of(frame.assign(who="p1"), 2)["error"]
+    assert "one single subject in column 'who'" in error and "--subject" in error
+    assert not out.exists()
+    holes = frame.copy()
+    for name in ("cue1", "cue2", "cue3"):
+        holes.loc[rng.permutation(len(frame))[: round(0.6 * len(frame))], name] = np.nan
+    told = told_of(holes, 1)
+    assert told["headline"].startswith("No prediction: every cue has more than half of its cells missing")
+    assert told["prediction"]["auc"] is None and len(told["effects"]) == 3
+    names = [f"rec{rng.integers(1000, 9999)}_{'L' if one == 'lie' else 'T'}.mp4" for one in frame["said"]]
+    told = told_of(frame.assign(file=names, flat=1.0, word="x"), 0)
+    assert "identifier_contains_label" in told["audit"]["flags"]
+    page = (out / "report.html").read_text()
+    assert "file" in page and "2 constant columns left out: flat, word" in page
+
+
+def test_a_plan_is_frozen_before_labels_and_followed_or_not(here: Telltale, tmp_path: Path) -> None:
     frame = write_table(tmp_path / "all.csv")
     study = tmp_path / "study"
     study.mkdir()
     frame.drop(columns="said").to_csv(study / "cues.csv", index=False)
     words = ("--label", "said", "--subject", "who", "--permutations", 99)
-    run = telltale("study", "plan", study, *words, "--json")
+    run = here("study", "plan", study, *words, "--json")
     assert run.returncode == 0, run.stderr
     frozen = json.loads(run.stdout)
     assert frozen["labels_present_when_frozen"] is False and len(frozen["hash"]) == 64
-    assert telltale("study", "plan", study, *words).returncode == 2  # never replaced
+    assert here("study", "plan", study, *words).returncode == 2  # never replaced
     frame.to_csv(study / "cues.csv", index=False)
-    run = telltale("study", study, *words, "-o", tmp_path / "r", "--json")
+    run = here("study", study, *words, "-o", tmp_path / "r", "--json")
     told = json.loads(run.stdout)["plan"]
     assert told["followed"] is True and told["hash"] == frozen["hash"] and told["departures"] == []
     assert "was followed" in (tmp_path / "r" / "report.html").read_text()
-    run = telltale("study", study, *words, "--seed", 7, "--nuisance", "cue2", "-o", tmp_path / "r", "--json")
+    run = here("study", study, *words, "--seed", 7, "--nuisance", "cue2", "-o", tmp_path / "r", "--json")
     told = json.loads(run.stdout)["plan"]
     assert told["followed"] is False
     assert any("seed" in one for one in told["departures"]) and any("cue2" in one for one in told["departures"])
@@ -107,17 +153,17 @@ def test_a_plan_that_was_changed_is_not_intact(tmp_path: Path) -> None:
     assert found["intact"] is False and "hash" in plan_in_words(found) and "already" in plan_in_words(found)
 
 
-def test_wrong_calls_say_how_to_mend_them(telltale: Telltale, tmp_path: Path) -> None:
-    assert telltale("study", tmp_path / "none.csv").returncode == 2
-    run = telltale("study", tmp_path)
+def test_wrong_calls_say_how_to_mend_them(here: Telltale, tmp_path: Path) -> None:
+    assert here("study", tmp_path / "none.csv").returncode == 2
+    run = here("study", tmp_path)
     assert run.returncode == 2 and "no analysed session" in run.stderr
     write_table(tmp_path / "cues.csv")
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "report.html").write_text("mine")
     words = ("study", tmp_path / "cues.csv", "--label", "said", "--subject", "who")
-    run = telltale(*words, "-o", tmp_path / "taken")
+    run = here(*words, "-o", tmp_path / "taken")
     assert run.returncode == 2 and (tmp_path / "taken" / "report.html").read_text() == "mine"
-    assert "Example" in telltale("study", "--help").stdout
+    assert "Example" in here("study", "--help").stdout
 
 
 def test_the_shared_cues_are_chance_as_scikit_learn_says_too(
@@ -130,7 +176,8 @@ def test_the_shared_cues_are_chance_as_scikit_learn_says_too(
     from sklearn.preprocessing import StandardScaler
 
     rule = r"pid_vid=(?P<subject>p\d+)_(?P<item>\d[fm])"
-    run = telltale("study", data_dir / "cues", "--parse", rule, "-o", tmp_path / "r", "--json")
+    few = ("--permutations", 199)
+    run = telltale("study", data_dir / "cues", "--parse", rule, *few, "-o", tmp_path / "r", "--json")
     assert run.returncode == 0, run.stderr
     told = json.loads(run.stdout)
     assert {"item_decides_label", "identifier_contains_label"} <= set(told["audit"]["flags"])

@@ -114,6 +114,20 @@ def test_mixed_models_find_effect_and_variances() -> None:
     assert fit_mixed(np.full(len(table), np.nan), table.label, design, 0.05).note == "too few values"
 
 
+def test_mixed_models_find_their_greatest_likelihood_where_variances_are_next_to_nothing() -> None:
+    import statsmodels.formula.api as api
+
+    rng = np.random.default_rng(3)
+    for seed in range(4):
+        table = simulate_study(Plan(people=12, trials=8, kind="item", missing=0.0), seed)
+        values = rng.normal(size=len(table))
+        found = fit_mixed(values, table.label, describe_design(table), 0.05)
+        assert found.note == "" and found.person_share < 0.2 and found.item_share < 0.2
+        if max(found.person_share, found.item_share) < 1e-4:  # then nothing but least squares is left
+            plain = api.ols("y ~ x", {"y": (values - values.mean()) / values.std(), "x": table.label}).fit()
+            assert found.estimate == pytest.approx(plain.params["x"], abs=1e-3)
+
+
 def test_permutations_keep_the_design() -> None:
     rng = np.random.default_rng(0)
     for kind in ("within", "between", "item"):

@@ -14,6 +14,7 @@ from data_schemas.intervals import IntervalSet
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Mark, Marks, Signal, StreamInfo
 from data_schemas.time import Regular
+from modalities.readers.biopac_limits import check_headers, check_packed
 from modalities.readers.faults import hushed, reading
 from modalities.readers.info import MARK_KINDS, SIGNAL_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import canonical_unit
@@ -57,6 +58,7 @@ class BiopacReader:
 def _headers(path: Path) -> Any:
     import bioread
 
+    check_headers(path)
     file = bioread.read_headers(str(path))
     if not file.channels or not file.samples_per_second or not np.isfinite(file.samples_per_second):
         raise UnreadableFileError("the file has no channels", file=path)
@@ -104,6 +106,7 @@ def _signal(entry: StreamEntry, path: Path, file: Any, info: StreamInfo) -> Sign
 
     channels = _channels(file)
     picked = choose(entry, path, channels)
+    check_packed(path, file, picked)
     full = bioread.read(str(path), channel_indexes=sorted(picked))
     data = [np.asarray(full.channels[at].data, dtype=np.float64) for at in picked]
     n = min(len(one) for one in data)

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo
-from modalities.readers.faults import hushed, reading
+from modalities.readers.faults import hushed, reading, require_readable
 from modalities.readers.info import MARK_KINDS, SIGNAL_KINDS, AnyStream, FileInfo
 from modalities.readers.labels import canonical_unit
 from modalities.readers.mne_raw import annotation_track, check_track, marks_of, signal_of
 from modalities.readers.selection import Channel, choose, tracks_of, unfit
 
 _WHAT = "a BrainVision recording"
+_HEAD = 1 << 20
 _SCALES = {"uV": 1e6, "mV": 1e3, "V": 1.0, "nV": 1e9, "uS": 1e6}
 """MNE gives SI units for these."""
 
@@ -35,7 +38,9 @@ class BrainVisionReader:
         with reading(path, _WHAT), hushed("mne") as said:
             raw = _open(path)
             check_track(entry, path)
-            files = tuple(str(one) for one in (path, *_companions(path, raw)))
+            companions = _companions(path, raw)
+            require_readable(*companions)
+            files = tuple(str(one) for one in (path, *companions))
             info = replace(info, files=files)
             if entry.kind in MARK_KINDS:
                 return marks_of(raw, replace(info, notes=tuple(_notes(said))))
@@ -54,7 +59,26 @@ class BrainVisionReader:
 def _open(path: Path) -> Any:
     import mne
 
+    _require_believable(path)
     return mne.io.read_raw_brainvision(path, preload=False, verbose="WARNING")
+
+
+def _require_believable(path: Path) -> None:
+    """Return if the header states a number of channels and a rate that exist: MNE asks for memory by them.
+
+    Raises:
+        UnreadableFileError: it states others.
+    """
+    with path.open("rb") as handle:
+        text = handle.read(_HEAD).decode("latin-1")
+    for key, least, most in (("NumberOfChannels", 1, 4096), ("SamplingInterval", 1e-2, 1e12)):
+        for found in re.findall(rf"^\s*{key}\s*=\s*([^\s;]+)", text, re.MULTILINE | re.IGNORECASE):
+            try:
+                fits = least <= float(found) <= most
+            except ValueError:
+                fits = False
+            if not fits:
+                raise UnreadableFileError(f"the header states an impossible {key}", file=path, got=found[:40])
 
 
 def _channels(raw: Any) -> list[Channel]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import UnreadableFileError
+from data_schemas.errors import TelltaleError, UnreadableFileError
 from modalities.readers.delimited import MISSING, TableForm, open_pieces
 
 if TYPE_CHECKING:
@@ -62,6 +62,8 @@ def read_columns(path: Path, form: TableForm, which: Sequence[int]) -> Columns:
             rows += len(frame)
     except pd.errors.EmptyDataError:
         pass
+    except TelltaleError:  # what a packed table holds is too much
+        raise
     except (OSError, ValueError, EOFError) as error:
         if not pieces:
             said = (str(error).splitlines() or [type(error).__name__])[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import gzip
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -13,12 +12,14 @@ from typing import IO, TYPE_CHECKING, Any
 
 from data_schemas.errors import UnreadableFileError
 from modalities.readers.labels import canonical_unit, unit_in_name
+from modalities.readers.packed import Unpacked
 from modalities.readers.sniff import looks_like_text
 
 if TYPE_CHECKING:
     import pandas as pd
     from pandas.io.parsers import TextFileReader
 
+MOST_COLUMNS = 20_000
 _SAMPLE = 256 * 1024
 _PIECE = 200_000
 _COMMENTS = ("#", "%", "//", '"#')
@@ -57,7 +58,7 @@ class TableForm:
 
 def open_text(path: Path) -> IO[bytes]:
     """The bytes of a table, unpacked where it is gzipped."""
-    return gzip.open(path, "rb") if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
+    return Unpacked(path) if path.suffix.lower() == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def sniff_table(path: Path, header: bool | None = None) -> TableForm:
@@ -158,6 +159,8 @@ def _form(
     rows = [(at, cells_of(line, delimiter)) for at, line in enumerate(lines) if at >= start and line.strip()]
     tail = [len(row) for _, row in rows[-200:]]
     width = Counter(tail).most_common(1)[0][0]
+    if width > MOST_COLUMNS:
+        raise UnreadableFileError("the table has too many columns", file=path, got=width, expected=f"{MOST_COLUMNS}")
     first = next(at for at, (_, row) in enumerate(rows) if len(row) == width)
     if width == 1:
         first = 0
@@ -212,11 +215,16 @@ def _numeric(cells: list[str], decimal: str) -> bool:
 
 
 def _unique(names: list[str]) -> list[str]:
+    taken: set[str] = set()
+    counts: Counter[str] = Counter()
     out: list[str] = []
     for name in names:
-        unique, count = name, 2
-        while unique in out:
-            unique, count = f"{name}_{count}", count + 1
+        counts[name] += 1
+        unique = name if name not in taken else f"{name}_{max(2, counts[name])}"
+        while unique in taken:
+            counts[name] += 1
+            unique = f"{name}_{counts[name]}"
+        taken.add(unique)
         out.append(unique)
     return out
 
@@ -256,7 +264,7 @@ def open_pieces(path: Path, form: TableForm, places: Iterable[int], **cells: Any
     import pandas as pd
 
     return pd.read_csv(
-        path,
+        open_text(path) if path.suffix.lower() == ".gz" else path,
         sep=r"\s+" if form.delimiter == " " else form.delimiter,
         header=None,
         names=list(range(len(form.names))),

@@ -11,7 +11,7 @@ from typing import Any
 from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo
-from modalities.readers.faults import hushed, reading
+from modalities.readers.faults import hushed, reading, require_readable
 from modalities.readers.info import MARK_KINDS, SIGNAL_KINDS, AnyStream, FileInfo
 from modalities.readers.labels import canonical_unit
 from modalities.readers.mne_raw import annotation_track, check_track, marks_of, scale_for, signal_of
@@ -114,6 +114,7 @@ class EdfReader:
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
         """Channels of one rate as a signal, or the annotations as marks."""
         with reading(path, _WHAT), hushed("mne") as said:
+            require_readable(path)
             header = read_header(path)
             check_track(entry, path)
             if entry.kind in MARK_KINDS:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from data_schemas.errors import TelltaleError, UnreadableFileError
 
+_BLOCK = 1 << 20
 LIBRARY_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     ValueError,
@@ -47,11 +48,36 @@ def reading(path: Path, what: str, mend: str | None = None, also: tuple[type[Exc
     """
     try:
         yield
-    except TelltaleError:
+    except TelltaleError as error:
+        error.file = error.file or str(path)
         raise
     except (*LIBRARY_ERRORS, *also) as error:
         said = " ".join(str(error).split())[:200] or type(error).__name__
         raise UnreadableFileError(f"not readable as {what}", file=path, got=said, mend=mend) from error
+
+
+def require_readable(*paths: Path) -> None:
+    """Return if files can be read to their ends; each is read through once.
+
+    `numpy.fromfile`, by which the libraries of some formats read, can give what happened to be in the memory where the
+    disk does not read, without an error. What is read here comes from the system's cache the second time.
+
+    Raises:
+        UnreadableFileError: one cannot; the message says from which byte on.
+    """
+    for path in paths:
+        done = 0
+        try:
+            with path.open("rb", buffering=0) as handle:
+                while block := handle.read(_BLOCK):
+                    done += len(block)
+        except OSError as error:
+            raise UnreadableFileError(
+                f"the disk does not read the file from byte {done} on",
+                file=path,
+                got=error.strerror,
+                mend="Copy it again, or from a backup.",
+            ) from error
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import Explicit, Int64Array, to_s
 from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
-from modalities.readers.pictures import Framing, Picture, mode_for
+from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, mode_for
 from modalities.readers.registry import PICTURE_SUFFIXES
 from modalities.readers.selection import missing, unfit
 from modalities.readers.timing import stamps_to_ns
@@ -43,11 +43,13 @@ class PictureFiles:
         paths: The files in order.
         mode: "rgb", "gray" or "gray16".
         framing: Region and rotation.
+        size: (height, width) of the stored pictures; one of another size is left out.
     """
 
     paths: tuple[Path, ...]
     mode: str
     framing: Framing
+    size: tuple[int, int]
 
     def __call__(self) -> Iterator[tuple[int, Picture]]:
         """All pictures from the start.
@@ -57,7 +59,7 @@ class PictureFiles:
         """
         read = 0
         for at, path in enumerate(self.paths):
-            picture = read_picture(path)
+            picture = self._read(path)
             if picture is not None:
                 read += 1
                 yield at, self.framing(_in_mode(picture, self.mode))
@@ -67,9 +69,13 @@ class PictureFiles:
     def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
         """The pictures of some indices; the others are not opened."""
         for at in sorted(wanted):
-            picture = read_picture(self.paths[at]) if at < len(self.paths) else None
+            picture = self._read(self.paths[at]) if at < len(self.paths) else None
             if picture is not None:
                 yield at, self.framing(_in_mode(picture, self.mode))
+
+    def _read(self, path: Path) -> Picture | None:
+        picture = read_picture(path)
+        return picture if picture is not None and picture.shape[:2] == self.size else None
 
 
 def read_picture(path: Path) -> Picture | None:
@@ -77,13 +83,38 @@ def read_picture(path: Path) -> Picture | None:
     import cv2
 
     try:
-        data = np.fromfile(path, dtype=np.uint8)
-        picture = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
+        data = path.read_bytes()
+        sound = data and _is_sound(data)
+        picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED) if sound else None
     except (OSError, cv2.error):
         return None
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         return None
     return picture if picture.ndim == 2 else np.ascontiguousarray(picture[:, :, 2::-1])
+
+
+def _is_sound(data: bytes) -> bool:
+    """Whether a stored picture may be decoded: no larger than `MOST_PIXELS` by its header, and a PNG by its checksums.
+
+    On some damaged PNG files OpenCV's decoder never ends. Of TIFF, Pillow knows fewer kinds than OpenCV.
+    """
+    import io
+    import struct
+    import warnings
+    import zlib
+
+    from PIL import Image
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(io.BytesIO(data)) as picture:
+            fits = picture.width * picture.height <= MOST_PIXELS
+            if fits and picture.format == "PNG":
+                picture.verify()
+            return fits
+    except Image.DecompressionBombError:
+        return False
+    except (OSError, ValueError, SyntaxError, KeyError, OverflowError, MemoryError, zlib.error, struct.error):
+        return data[:4] in (b"II*\0", b"MM\0*")
 
 
 def _in_mode(picture: Any, mode: str) -> Picture:
@@ -156,7 +187,7 @@ class ImageSequenceReader:
         width, height = framing.size(width, height)
         if entry.kind == "face_depth" and entry.depth_scale_m is None:
             notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
-        source = PictureFiles(files, mode, framing)
+        source = PictureFiles(files, mode, framing, (first.shape[0], first.shape[1]))
         return Video(
             info=replace(info, notes=(*info.notes, *notes), origin=f"{len(files)} pictures {files[0].name} ..."),
             axis=Explicit(times),

@@ -7,9 +7,10 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import TypeVar
 
-from data_schemas.errors import ManifestError, MissingFileError, TelltaleError
+from data_schemas.errors import ManifestError, MissingFileError, TelltaleError, UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Audio, Marks, Signal, StreamInfo, Video
+from modalities.readers.faults import reading
 from modalities.readers.info import MARK_KINDS, VIDEO_KINDS, AnyStream
 from modalities.readers.labels import canonical_unit, to_field_unit
 from modalities.readers.registry import load_reader
@@ -43,10 +44,15 @@ def open_entry(entry: StreamEntry, root: Path, person: str | None) -> AnyStream:
 
 def _find(root: Path, name: str) -> Path:
     path = root / name
-    if path.exists():
-        return resolve(path)
-    folder = path.parent
-    there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    try:
+        if path.exists():
+            return resolve(path)
+        folder = path.parent
+        there = sorted(one.name for one in folder.iterdir()) if folder.is_dir() else []
+    except (OSError, ValueError) as error:  # too long for the system, no right to look, or a NUL in it
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        shown = str(path) if len(str(path)) < 300 else f"{str(path)[:300]} ..."
+        raise UnreadableFileError("the file cannot be looked for", file=shown.replace("\0", "\\0"), got=said) from error
     near = get_close_matches(path.name, there, n=1, cutoff=0.6)
     raise MissingFileError(
         "no such file", file=path, mend=f"Did you mean '{near[0]}'?" if near else "Correct the path in the manifest."
@@ -55,11 +61,9 @@ def _find(root: Path, name: str) -> Path:
 
 def _open_one(entry: StreamEntry, path: Path, person: str | None) -> AnyStream:
     info = StreamInfo(entry.name, entry.kind, entry.clock, person, (str(path),))
-    try:
-        stream = load_reader(format_of(path, entry.kind)).open(entry, path, info)
-    except TelltaleError as error:
-        error.file = error.file or str(path)
-        raise
+    form = format_of(path, entry.kind)
+    with reading(path, f"a recording ({form})"):
+        stream = load_reader(form).open(entry, path, info)
     wanted: type = Signal
     if entry.kind in VIDEO_KINDS:
         wanted = Video

@@ -51,7 +51,7 @@ class _Column:
 
     @property
     def convertible(self) -> bool:
-        return self.sensor.startswith(("ECG", "EDA")) and self.device in _SUPPLY_V and self.bits > 0
+        return self.sensor.startswith(("ECG", "EDA")) and self.device in _SUPPLY_V and 0 < self.bits <= 64
 
 
 class OpenSignalsReader:
@@ -122,6 +122,8 @@ def _header(path: Path) -> tuple[list[_Column], float, dt.datetime | None, Table
             sensor = sensors[at - plain].upper() if at >= plain else ""
             own = bits[at - plain] if at >= plain and at - plain < len(bits) else 0
             columns.append(_Column(name, sensor, str(device.get("device", "")), own))
+    if len(columns) > _MOST_COLUMNS:
+        raise UnreadableFileError("the header names too many columns", file=path, got=len(columns))
     first = next(iter(devices.values()))
     rate = float(first["sampling rate"])
     rates = {float(device["sampling rate"]) for device in devices.values()}
@@ -144,7 +146,7 @@ def _wall(device: dict[str, Any]) -> dt.datetime | None:
         hour, minute, second = str(device["time"]).split(":")
         start = dt.datetime(year, month, day, int(hour), int(minute))
         return start + dt.timedelta(seconds=float(second))
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, OverflowError):
         return None
 
 
@@ -179,11 +181,18 @@ def _is_still(path: Path, form: TableForm, channel: Channel) -> bool:
     return bool(np.all(line == line[0]))
 
 
+_MOST_COLUMNS = 2048
+_MOST_COUNTED = 2.0**32
+"""Devices count within 4 to 16 bits; a file of joined recordings counts its samples."""
+
+
 def _lost(counter: NDArray[np.float64]) -> list[str]:
     """Samples that the sequence counter says were lost on the air; it wraps at a power of two."""
     if len(counter) < 3:
         return []
     top = counter.max() + 1
+    if top > _MOST_COUNTED:
+        return ["the sequence counter holds impossible numbers: whether samples were lost is not known"]
     steps = np.diff(counter)
     wrap = 2.0 ** np.ceil(np.log2(top)) if top > 1 else 1.0
     lost = int(np.sum(np.where(steps < 0, steps + wrap, steps) - 1))

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from av import VideoFrame
 
 Picture = NDArray[np.generic]
+MOST_PIXELS = 1 << 26
+"""Larger pictures (8K has half as many) are refused: a small file can claim a size that no memory holds."""
 
 
 def mono_depth(pixel_format: str) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data_schemas.errors import MissingFileError, UnreadableFileError
+from modalities.readers.faults import reading
 from modalities.readers.info import FileInfo
 from modalities.readers.registry import COMPANIONS, PICTURE_SUFFIXES, READERS, SUFFIXES, UNSUPPORTED, load_reader
 from modalities.readers.text_lines import program_of
@@ -52,7 +53,9 @@ _SUPPORTED = (
 def probe_path(path: Path) -> FileInfo:
     """`modalities.readers.probe`."""
     path = resolve(path)
-    return load_reader(identify(path)).probe(path)
+    form = identify(path)
+    with reading(path, f"a recording ({form})"):
+        return load_reader(form).probe(path)
 
 
 def resolve(path: Path) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,10 @@ from modalities.readers.faults import reading
 from modalities.readers.info import SOUND_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.selection import unfit
 from modalities.readers.sound import as_signal, channels_of
+
+_LONG_PATH = 1000
+_MOST_PER_BYTE, _MOST_HZ = 20_000, 50_000_000
+"""FLAC packs digital silence into one byte for 4,700 samples; no other format packs tighter."""
 
 
 @dataclass
@@ -40,9 +45,7 @@ class FileSamples:
         """
         with reading(self.path, "sound"):
             if self._handle is None:
-                import soundfile
-
-                self._handle = soundfile.SoundFile(str(self.path))
+                self._handle = open_sound_file(self.path)
             self._handle.seek(min(first, self._handle.frames))
             block = self._handle.read(count, dtype="float32", always_2d=True)
         return block if self.columns is None else np.ascontiguousarray(block[:, self.columns])
@@ -85,14 +88,25 @@ class SoundFileReader:
         return as_signal(entry, path, audio) if entry.kind == "pulse" else audio
 
 
-def _header(path: Path) -> tuple[int, int, int, str]:
-    with reading(path, "a sound file", "If it was broken off while recording, its header may need repair."):
-        import soundfile
+def open_sound_file(path: Path) -> Any:
+    """The file in libsndfile, which knows no paths of 1024 bytes and more: by its descriptor where it is so long."""
+    import soundfile
 
-        with soundfile.SoundFile(str(path)) as handle:
-            rate, channels, n = handle.samplerate, handle.channels, handle.frames
-            words = f"{handle.format} {handle.subtype}".lower().replace("_", " ")
-    if n <= 0 or n >= 1 << 60 or rate <= 0:
+    if len(os.fsencode(path)) < _LONG_PATH:
+        return soundfile.SoundFile(str(path))
+    return soundfile.SoundFile(os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0)), closefd=True)
+
+
+def _header(path: Path) -> tuple[int, int, int, str]:
+    mend = "If it was broken off while recording, its header may need repair."
+    with reading(path, "a sound file", mend), open_sound_file(path) as handle:
+        rate, channels, n = handle.samplerate, handle.channels, handle.frames
+        words = f"{handle.format} {handle.subtype}".lower().replace("_", " ")
+    if n > _MOST_PER_BYTE * path.stat().st_size or rate > _MOST_HZ:
+        raise UnreadableFileError(
+            "the header promises more sound than the file can hold", file=path, got=f"{n} samples at {rate} Hz"
+        )
+    if n <= 0 or rate <= 0:
         raise UnreadableFileError(
             "the sound file holds no samples", file=path, mend="Was the recording stopped properly?"
         )

@@ -16,7 +16,7 @@ from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import Explicit, Int64Array
 from modalities.readers.frame_index import FrameIndex, index_frames
 from modalities.readers.packets import decode_packets
-from modalities.readers.pictures import Framing, Picture, mode_for, mono_depth, to_array
+from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, mode_for, mono_depth, to_array
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -56,6 +56,7 @@ class DecodedFrames:
         counted: Match frames by order instead of by time stamp.
         mode: "rgb", "gray" or "gray16".
         framing: Region and rotation.
+        size: (width, height) of the stored pictures; one of another size is left out. None takes any.
     """
 
     path: Path
@@ -64,6 +65,7 @@ class DecodedFrames:
     counted: bool
     mode: str
     framing: Framing
+    size: tuple[int, int] | None = None
 
     def __call__(self) -> Iterator[tuple[int, Picture]]:
         """All frames from the start.
@@ -108,6 +110,8 @@ class DecodedFrames:
 
     def _matched(self, seek_to: int | None = None) -> Iterator[tuple[int, VideoFrame]]:
         for count, frame in enumerate(decode_frames(self.path, self.track, seek_to)):
+            if self.size is not None and (frame.width, frame.height) != self.size:
+                continue
             if self.counted:
                 yield count, frame
                 continue
@@ -134,6 +138,7 @@ def decode_frames(path: Path, track: int, seek_to: int | None = None) -> Iterato
         stream = container.streams.get(track)[0]
         stream.codec_context.thread_type = "AUTO"
         stream.codec_context.thread_count = _THREADS
+        stream.codec_context.options = {"max_pixels": str(MOST_PIXELS)}
         if seek_to is not None:
             container.seek(seek_to, stream=stream, backward=True)
         for frame in decode_packets(container, stream):
@@ -197,7 +202,7 @@ def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> 
     if entry.kind == "face_depth" and entry.depth_scale_m is None:
         notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
     width, height = framing.size(look.width, look.height)
-    source = DecodedFrames(path, track, index.pts, index.counted, mode, framing)
+    source = DecodedFrames(path, track, index.pts, index.counted, mode, framing, (look.width, look.height))
     return Video(
         info=replace(info, notes=tuple(notes), nominal_rate_hz=index.stated_hz, origin=info.origin or f"track {track}"),
         axis=Explicit(index.times_ns),

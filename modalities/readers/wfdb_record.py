@@ -12,12 +12,13 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Mark, Marks, Signal, StreamInfo
 from data_schemas.time import Regular
-from modalities.readers.faults import reading
+from modalities.readers.faults import reading, require_readable
 from modalities.readers.info import MARK_KINDS, SIGNAL_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import canonical_unit
 from modalities.readers.selection import Channel, choose, missing, tracks_of, unfit
 
 _WHAT = "a WFDB record"
+_MOST_HZ, _MOST_SIGNALS, _MOST_PER_BYTE_OF_FLAC = 1e8, 4096, 5000
 _ANNOTATORS = ("atr", "ann", "ecg", "qrs", "wqrs", "man", "pwave", "stf", "st", "hea2")
 _BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
 """Annotation codes that mark a beat (PhysioNet, "PhysioBank Annotations")."""
@@ -65,14 +66,34 @@ def _header(path: Path) -> Any:
     import wfdb
 
     header = wfdb.rdheader(_stem(path))
-    if not header.fs or header.fs <= 0:
-        raise UnreadableFileError("the header states no sampling rate", file=path)
+    if not header.fs or not 0 < header.fs <= _MOST_HZ:
+        raise UnreadableFileError("the header states no possible sampling rate", file=path, got=header.fs)
     if getattr(header, "seg_name", None):
         raise UnreadableFileError("records of several segments are not supported", file=path, mend="Name one segment.")
     for name in set(header.file_name or []):
         if not (path.parent / name).is_file():
             raise UnreadableFileError(f"the header names '{name}', which is not beside it", file=path)
+    _require_believable(header, path)
     return header
+
+
+def _require_believable(header: Any, path: Path) -> None:
+    """Return if the files can hold the samples that the header promises: wfdb asks for memory for them.
+
+    Raises:
+        UnreadableFileError: they cannot.
+    """
+    stored = sum((path.parent / name).stat().st_size for name in set(header.file_name or []))
+    packed = {"508", "516", "524"} & {str(one) for one in header.fmt or []}  # FLAC
+    most = stored * (_MOST_PER_BYTE_OF_FLAC if packed else 2) + 1
+    frames = [int(one or 1) for one in header.samps_per_frame or [1]]
+    promised = int(header.sig_len or 0) * max(1, *frames)
+    if int(header.n_sig or 0) > _MOST_SIGNALS or not 0 <= promised <= most or min(frames) < 0:
+        raise UnreadableFileError(
+            "the header promises more than its files can hold",
+            file=path,
+            got=f"{header.n_sig} signals of {promised} samples in {stored} bytes",
+        )
 
 
 def _channels(header: Any) -> list[Channel]:
@@ -106,6 +127,7 @@ def _marks(entry: StreamEntry, path: Path, header: Any, info: StreamInfo) -> Mar
     name = str(entry.track) if entry.track is not None else (there[0] if there else "atr")
     if name not in there:
         raise missing("annotation track", name, there, entry, path)
+    require_readable(path.with_suffix(f".{name}"))
     annotation = _annotation(path, name)
     rate = float(annotation.fs or header.fs)
     axis = Regular.from_rate(rate, 0)
@@ -126,6 +148,7 @@ def _signal(entry: StreamEntry, path: Path, header: Any, info: StreamInfo) -> Si
 
     channels = _channels(header)
     picked = choose(entry, path, channels)
+    require_readable(*(path.parent / name for name in sorted({header.file_name[at] for at in picked})))
     record = wfdb.rdrecord(_stem(path), channels=picked, physical=True, smooth_frames=False)
     order = {at: k for k, at in enumerate(sorted(picked))}
     values = np.column_stack([record.e_p_signal[order[at]] for at in picked])

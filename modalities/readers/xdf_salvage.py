@@ -14,6 +14,8 @@ from typing import IO, TYPE_CHECKING
 
 import numpy as np
 
+from modalities.readers.packed import Unpacked
+
 if TYPE_CHECKING:
     from modalities.readers.xdf_chunks import XdfContents, XdfStream
 
@@ -80,7 +82,7 @@ def open_bytes(path: Path) -> IO[bytes]:
     if path.suffix.lower() != ".xdfz" and not path.name.lower().endswith(".xdf.gz"):
         return path.open("rb")
     out = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY)  # noqa: SIM115
-    with gzip.open(path, "rb") as packed:
+    with Unpacked(path) as packed:
         try:
             while block := packed.read1(_BLOCK):
                 out.write(block)

@@ -40,7 +40,8 @@ def find_sessions(study: Path, out: Path | None = None) -> list[Place]:
 
     - A folder: every `session.toml` below it, at any depth, and every other `.toml` that is a manifest (a table
       `streams` in it). Hidden folders, links, `out` and folders named derivatives, code or truth are left
-      out. A folder `sub-*` or `ses-*` without any manifest counts as a session without one.
+      out. A folder `sub-*` or `ses-*` without any manifest counts as a session without one; so does a folder that
+      may not be looked into, which then fails with the reason.
     - A table (`.csv` or `.tsv`): one row per session, with the column `folder` (a session folder, or a manifest, below
       the table's folder); `session` names it, all other columns are labels. `participants.tsv` of BIDS lies in
       the study's folder and is read with the results, not here.
@@ -71,7 +72,8 @@ def find_sessions(study: Path, out: Path | None = None) -> list[Place]:
 
 def _walk(study: Path, out: Path | None) -> Iterator[Path]:
     leave_out = None if out is None else out.resolve()
-    for folder, inside, files in os.walk(study):
+    closed: list[Path] = []
+    for folder, inside, files in os.walk(study, onerror=lambda error: closed.append(Path(error.filename))):
         here = Path(folder)
         inside[:] = sorted(
             name
@@ -90,6 +92,7 @@ def _walk(study: Path, out: Path | None) -> Iterator[Path]:
             if not nested:
                 yield here / MANIFEST_NAME
                 inside[:] = []
+    yield from (folder / MANIFEST_NAME for folder in closed if folder != study)
 
 
 def _is_manifest(path: Path) -> bool:

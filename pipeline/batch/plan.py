@@ -50,15 +50,16 @@ def plan(
 ) -> list[Entry]:
     """What is to be done about each session.
 
-    A session is kept if its result, or its failure, is of the same manifest, recordings, settings and program; failed
-    ones are run again with `retry`. One without consent, or without a manifest, is skipped.
+    A session is kept if its result, or its failure, is of the same manifest, recordings, settings and program; those
+    that failed or are done in part are run again with `retry`, for a disk may have failed to read only once. One
+    without consent, or without a manifest, is skipped.
 
     Args:
         places: The sessions.
         layout: The folder of the batch; need not exist.
         config: Settings of the run.
         root: Folder of the study, for who has withdrawn from it.
-        retry: Run failed sessions again.
+        retry: Run sessions again that failed or are done in part.
     """
     before = layout.states()
     settings = config.model_dump_json()
@@ -98,9 +99,10 @@ def _entry(
     if known.status == "failed" and not retry:
         reason = known.reason if known.reason.endswith(_AGAIN) else f"{known.reason} {_AGAIN}".strip()
         return Entry(place, "keep", State(**{**vars(known), "reason": reason}), size)
-    if known.status == "done" and layout.is_done(place.name):
+    whole = layout.is_done(place.name)
+    if known.status == "done" and whole and not (retry and known.exit_status):
         return Entry(place, "keep", known, size)
-    why = "failed before" if known.status == "failed" else "its result is gone"
+    why = "failed before" if known.status == "failed" else "done in part before" if whole else "its result is gone"
     return Entry(place, "run", State(**{**vars(state), "fingerprint": mark}), size, why)
 
 

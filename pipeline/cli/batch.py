@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         slurm: Path | None = typer.Option(None, "--slurm", metavar="FILE", help="Profile of a Slurm cluster (TOML)."),
         dry_run: bool = typer.Option(False, "--dry-run", help="Say what would be done; write nothing."),
         only: str = typer.Option("", "--only", metavar="P", help='Sessions by name or pattern: "p01,sub-0*".'),
-        retry: bool = typer.Option(False, "--retry", help="Run sessions again that failed before."),
+        retry: bool = typer.Option(False, "--retry", help="Run sessions again that failed or are done in part."),
         grid_hz: float = typer.Option(25.0, "--grid-hz", help="Rows per second of the timelines."),
         no_faces: bool = typer.Option(False, "--no-faces", help="No pictures of faces in the reports."),
         device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps, for the torch parts."),
@@ -78,7 +78,9 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline.catalogue.query import query as ask
+        from pipeline.privacy import records
 
+        records.begin_with_results("query", out, say)
         rows = ask(out, sql)
         if as_json:
             show_object({"rows": rows})

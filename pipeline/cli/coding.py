@@ -34,7 +34,9 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline.coding.importing import import_coding
+        from pipeline.privacy import records
 
+        records.begin_with_results("import", result, say)
         done = import_coding(result, file, coder, clock=clock, tiers=_meanings(tier), session=session)
         for text in done.left_out:
             say(f"left out: {text}", "yellow")

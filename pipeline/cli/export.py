@@ -36,7 +36,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         from pipeline.export.format import LeftOut
         from pipeline.export.run import export_result
+        from pipeline.privacy import records
 
+        records.begin_with_results("export", result, say)
         done = export_result(
             result,
             to,
@@ -48,6 +50,7 @@ def register(app: typer.Typer) -> None:
             options=_settings(option),
             overwrite=overwrite,
         )
+        records.note_export(result, done.target)
         for note in done.notes:
             say(note, "yellow")
         if deidentify:

@@ -33,23 +33,29 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="me")
     me_units.register(group)
 
-    @group.command(help="The systems and their parts: input, block, architecture, strategy, loss.")
+    @group.command(
+        help="The systems: paper, year, input, parameters, and how near each is to its paper. --json gives all parts: "
+        "block, architecture, strategy, loss, what differs.\n\nExample: telltale me models"
+    )
     def models(as_json: bool = typer.Option(False, "--json", help=_JSON)) -> None:
         from modalities.face.recognition.systems import SYSTEMS
+        from modalities.face.recognition.zoo.catalogue import catalogue_rows
 
-        rows = [one.row() for one in SYSTEMS.values()]
-        columns = None if as_json else ("model", "takes", "loss", "source")
-        show_table(rows, "Recognition systems (all parts with --json)", as_json, columns)
+        columns = None if as_json else ("model", "paper", "year", "takes", "parameters", "status")
+        show_table(catalogue_rows(SYSTEMS.values()), "Recognition systems (all parts with --json)", as_json, columns)
 
     @group.command(
         help="Systems under one protocol: trained on some persons, tested on others.\n\n"
         "Whatever is chosen is chosen inside training folds. One system is nominated by its inner folds before any "
-        "test is opened: only its row counts, the others are there to compare.\n\n"
+        "test is opened: only its row counts, the others are there to compare. Where all models named take clips, "
+        "those of a corpus are read instead of its maps.\n\n"
         "Example: telltale me bench --data flow_maps --seeds 3 -j 2 --resume bench_folds"
     )
     def bench(
         data: Path = typer.Option(..., "--data", metavar="DIR", help=_DATA),
-        models: str = typer.Option("", "--models", metavar="A,B", help="Names; by default all that take such data."),
+        models: str = typer.Option(
+            "", "--models", metavar="A,B", help="Names, or all; by default the best-known ones."
+        ),
         protocol: str = typer.Option("loso", "--protocol", help="loso, lovo, kfold, cde, hde, type1 or type2."),
         seeds: int = typer.Option(1, "--seeds", min=1, metavar="N", help="Runs with different seeds."),
         oracle: bool = typer.Option(
@@ -63,21 +69,24 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help=_JSON),
     ) -> None:
         from modalities.face.recognition.protocols import find_protocol
-        from modalities.face.recognition.systems import find_system, learns, systems_for
+        from modalities.face.recognition.systems import core_for, find_system, learns, systems_for
         from pipeline import recognition_bench as tables
 
         names = [name.strip() for name in models.split(",") if name.strip()]
-        asked, how = [find_system(name) for name in dict.fromkeys(names)], find_protocol(protocol)
+        everything = names == ["all"]
+        asked = [] if everything else [find_system(name) for name in dict.fromkeys(names)]
+        how = find_protocol(protocol)
         fixed = [one.name for one in asked if not learns(one)]
         if shuffle and fixed:
             raise InvalidValueError(
                 f"'{fixed[0]}' learns nothing from the samples, so that shuffled labels show nothing of it",
                 mend="Leave it out, or leave out --shuffle-labels.",
             )
-        samples = _read(data, jobs, resume)
+        samples = _read(data, jobs, resume, bool(asked) and all(one.input.kind == "clip" for one in asked))
+        asked = asked or (systems_for if everything else core_for)(samples.kind)
         with progress() as hook:
             done = tables.run_recognition_bench(
-                samples, asked or systems_for(samples.kind), how, seeds=seeds, workers=jobs, oracle=oracle,
+                samples, asked, how, seeds=seeds, workers=jobs, oracle=oracle,
                 shuffled=shuffle, keep=resume, hook=hook,
             )  # fmt: skip
         found = {
@@ -132,7 +141,8 @@ def register(app: typer.Typer) -> None:
         from modalities.face.recognition.systems import find_system, learns
         from pipeline.recognition_bench import evaluation, run_recognition_bench, score_rows
 
-        system, samples = find_system(model), _read(data, jobs, resume)
+        system = find_system(model)
+        samples = _read(data, jobs, resume, system.input.kind == "clip")
         system.check(samples)
         if not learns(system):
             _show_default(samples, weights, as_json)
@@ -184,12 +194,15 @@ def register(app: typer.Typer) -> None:
             show_table([figures], "Trained; scores are of persons left out of training")
 
 
-def _read(data: Path, jobs: int, resume: Path | None) -> Samples:
-    """Samples of a folder; what was left out of a corpus is said on the way."""
+def _read(data: Path, jobs: int, resume: Path | None, clips: bool = False) -> Samples:
+    """Samples of a folder, of a corpus its clips or its maps; what was left out of a corpus is said on the way."""
+    from pipeline.recognition_clips import read_clips
     from pipeline.recognition_data import describe_samples, read_data
 
+    made = clips and not any(data.glob("*.npz"))
+    keep = None if resume is None else resume / ("clips" if made else "maps")
     with progress() as hook:
-        read = read_data(data, workers=jobs, keep=None if resume is None else resume / "maps", hook=hook)
+        read = (read_clips if made else read_data)(data, workers=jobs, keep=keep, hook=hook)
     for row in describe_samples(read.samples, read.left_out):
         if row["failed"] or row["apexes_guessed"]:
             say(

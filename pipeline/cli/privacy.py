@@ -1,4 +1,4 @@
-"""Commands around privacy: forget, audit."""
+"""The command around privacy: forget."""
 
 from __future__ import annotations
 

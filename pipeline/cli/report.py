@@ -34,9 +34,11 @@ def register(app: typer.Typer) -> None:
         session: Path | None = typer.Option(None, "--session", metavar="DIR", help="Session folder, for its videos."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
+        from pipeline.privacy import records
         from pipeline.report.run import report_result
         from pipeline.report.study import is_study, write_index
 
+        records.begin_with_results("report", folder, say)
         if is_study(folder):
             if any((no_faces, with_faces, blur, coder, deidentify, session)):
                 raise InvalidValueError(
@@ -65,6 +67,8 @@ def register(app: typer.Typer) -> None:
             say(note, "yellow")
         if as_json:
             show_object({"page": str(done.page), "faces": done.faces, "videos": done.videos, "notes": list(done.notes)})
+        if out is not None:
+            records.note_export(folder, done.page)
         if out is not None and not deidentify:
             say("Names and labels are on the page as they are; --deidentify replaces the names.", "yellow")
         say(f"Page: {done.page}   Faces: {done.faces}")
@@ -85,6 +89,9 @@ def register(app: typer.Typer) -> None:
         rerun: bool = typer.Option(False, "--rerun", help="Open it in the Rerun viewer instead (optional part)."),
         as_json: bool = typer.Option(False, "--json", help="Print the address as one JSON object."),
     ) -> None:
+        from pipeline.privacy import records
+
+        records.begin_with_results("view", folder, say)
         if rerun:
             from pipeline.view.rerun_viewer import open_rerun
 

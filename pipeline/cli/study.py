@@ -82,6 +82,7 @@ def register(app: typer.Typer) -> None:
         out: Path | None = typer.Option(None, "-o", "--out", metavar="OUT", help="Folder of the report."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
+        from pipeline.privacy import records
         from pipeline.study.analysis import analyse_study
         from pipeline.study.plan import compare, read_plan
         from pipeline.study.report import check_folder, write_report
@@ -91,6 +92,7 @@ def register(app: typer.Typer) -> None:
         settings = _settings(seed, permutations, allow_leakage)
         folder = out or Path(f"study-{target.resolve().stem}")
         check_folder(folder)
+        records.begin_with_results("study", target, say)
         with progress() as hook:
             file = plan or _plan_beside(target)
             frozen = None if file is None else read_plan(file)

@@ -58,6 +58,7 @@ def register(app: typer.Typer) -> None:
         from pipeline.lab.sessions import find_sources
         from pipeline.lab.train import Order, place_of
         from pipeline.lab.train import train as run
+        from pipeline.privacy import keys, records
 
         place = place_of(out)
         if place.resolve().is_relative_to(study.resolve()) and (place.parent / "session.toml").exists():
@@ -66,6 +67,10 @@ def register(app: typer.Typer) -> None:
         found = find_sources(study, sessions, results)
         for session, why in found.refused.items():
             say(f"{session} is not used: {why}", "yellow")
+        for root in {keys.study_root(one.root) for one in found.usable}:
+            own = [one for one in found.usable if keys.study_root(one.root) == root]
+            people = {one.name: [person.id for person in one.manifest.people] for one in own}
+            records.begin("train", root, people, None, say)
         order = Order(name, Protocol(folds, seeds), ablation, weights, jobs=jobs)
         with progress() as hook:
             done = run(found.usable, table, out, order, hook)

@@ -5,13 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import ConsentError
 from data_schemas.session import Manifest
+from data_schemas.weights import withdrawn
 from pipeline.batch.layout import read_json, write_json
 from pipeline.manifest import MANIFEST_NAME
 from pipeline.privacy import keys
+
+if TYPE_CHECKING:
+    from pipeline.config import Config
 
 _CARD_BYTES = 20_000_000
 
@@ -66,6 +70,8 @@ def people_of_card(card: dict[str, Any]) -> set[str]:
 def require_usable(weights: Path) -> None:
     """Return if a model may be used: none of the people it was trained with has withdrawn.
 
+    Every loader of weights asks this through `data_schemas.weights.require_usable`.
+
     Args:
         weights: The weights; their card is the .json beside them.
 
@@ -73,11 +79,19 @@ def require_usable(weights: Path) -> None:
         ConsentError: somebody has.
     """
     card = read_json(weights.with_suffix(".json"))
-    if card.get("withdrawn") or people_of_card(card) & keys.revoked():
-        raise ConsentError(
-            "the model was trained with data of somebody who has withdrawn", file=weights,
-            mend="Train it again without them; until then it is not used.",
-        )  # fmt: skip
+    people = people_of_card(card)
+    if card.get("withdrawn") or (people and people & keys.revoked()):
+        raise withdrawn(weights)
+
+
+def weights_named(config: Config) -> Iterator[Path]:
+    """The files of weights that settings name, wherever in them."""
+    if config.fusion_weights is not None:
+        yield config.fusion_weights
+    for settings in config.settings.values():
+        for value in settings.values():
+            if isinstance(value, str | Path) and str(value).endswith(".safetensors"):
+                yield Path(value)
 
 
 def cards_with(name: str, folders: Sequence[Path], known: Sequence[Path] = ()) -> Iterator[Path]:

@@ -19,7 +19,7 @@ from pipeline.manifest import load_manifest
 from pipeline.outcome import FILES
 from pipeline.privacy import audit, consent, keys
 from pipeline.privacy.prune import prune
-from pipeline.privacy.traces import traces, word
+from pipeline.privacy.traces import names, traces, word
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,8 @@ class Line:
     """One thing that was, or would be, done.
 
     Attributes:
-        what: "result", "cache", "state", "catalogue", "key", "model", "recording", "manifest", "trace", "search".
+        what: "result", "cache", "state", "catalogue", "key", "model", "recording", "manifest", "export", "trace",
+            "search".
         where: File or folder.
         action: "removed", "rewritten", "deleted", "retrain", "left as it is", "look at it", "nothing found".
         note: One line.
@@ -96,6 +97,7 @@ def forget(person: str, study: Path, results: Sequence[Path] = (), dry_run: bool
         else:
             lines += _from_single(out, person, manifests, root, dry_run)
     lines += list(_recordings(person, manifests))
+    lines += list(_exports(base, person))
     if dry_run:
         return Report(tuple(lines), 0, sum(line.what == "model" for line in lines))
     audit.record("forget", base, {}, person=name, removed=sum(line.action == "removed" for line in lines))
@@ -251,6 +253,14 @@ def _models(name: str | None, root: Path, outs: Sequence[Path], dry_run: bool) -
         if not dry_run:
             consent.mark(card)
         yield Line("model", str(card), "retrain", "trained with the person; marked, and refused from now on")
+
+
+def _exports(base: Path, person: str) -> Iterator[Line]:
+    """What was written to give away and is still there: whoever has a copy must be told."""
+    for place in keys.places(base, "exports"):
+        if place.exists():
+            note = "names the person" if names(place, person) else "may hold the person's data"
+            yield Line("export", str(place), "look at it", note)
 
 
 def _recordings(person: str, manifests: dict[str, tuple[Path, Manifest]]) -> Iterator[Line]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from data_schemas.errors import InvalidValueError, TelltaleError
+from pipeline.batch.layout import Layout, read_json
 from pipeline.privacy import audit, intended_use, keys
 from pipeline.privacy.home import home
 
@@ -39,6 +41,52 @@ def begin(
         audit.record(what, root, sessions)
     except (OSError, TelltaleError) as error:
         say(f"nothing could be noted in the audit log: {error}")
+
+
+def begin_with_results(what: str, folder: Path, say: Callable[[str], None]) -> None:
+    """As `begin`, for a command that works on what `analyze` or `batch` left; nothing is noted where nothing is there.
+
+    Args:
+        what: The command.
+        folder: A result, a folder of results, or a table, of whose people nothing is known.
+        say: Messages to the user.
+    """
+    try:
+        found = {folder.absolute().parent: {}} if folder.is_file() else sessions_of(folder)
+    except (OSError, TelltaleError) as error:
+        say(f"nothing could be noted in the audit log: {error}")
+        return
+    for root, sessions in found.items():
+        begin(what, root, sessions, None, say)
+
+
+def note_export(folder: Path, export: Path) -> None:
+    """Remember what was written of results to be given away: `forget` points at it. A home that fails was told of."""
+    with suppress(OSError, TelltaleError):
+        for root in sessions_of(folder):
+            keys.note_place(root, "exports", export)
+
+
+def sessions_of(folder: Path) -> dict[Path, dict[str, list[str]]]:
+    """Study -> session -> people, of a result or a folder of results.
+
+    Raises:
+        UnreadableFileError: the key store is damaged.
+    """
+    found: dict[Path, dict[str, list[str]]] = {}
+    alone = (folder / "result.json").is_file()
+    of_batch = Layout(folder.absolute().parent if alone else folder).study
+    files = [folder / "result.json"] if alone else sorted(folder.glob("*/result.json"))
+    for file in files:
+        record = read_json(file)
+        recordings = record.get("recordings")
+        if of_batch is not None:
+            root = of_batch if of_batch.is_dir() else of_batch.parent
+        else:
+            root = keys.study_root(Path(recordings)) if recordings else folder.absolute()
+        name = file.parent.name if of_batch is not None else str(record.get("session", file.parent.name))
+        found.setdefault(root, {})[name] = [str(one) for one in record.get("people", [])]
+    return found
 
 
 def end(what: str, root: Path, **figures: object) -> None:

@@ -40,6 +40,7 @@ class Lane:
         high: Least upper end of the axis.
         height: Of the drawing, px.
         open: Whether it is drawn before somebody asks.
+        seldom: Whether it is left out where none of its events was found.
     """
 
     id: str
@@ -54,6 +55,7 @@ class Lane:
     high: float | None = None
     height: int = 72
     open: bool = True
+    seldom: bool = False
 
     @property
     def features(self) -> tuple[str, ...]:
@@ -63,8 +65,10 @@ class Lane:
 
 LANES: tuple[Lane, ...] = (
     Lane("concealed", "fused", "Concealed", (("concealed", "concealed", RED),),
-         (("uncertainty", "uncertainty", GREY), ("cit_response", "response to the item", PURPLE)),
-         ("incongruence",), band="uncertainty", low=0, high=1, height=96),
+         (("uncertainty", "uncertainty", GREY),), ("incongruence",), band="uncertainty", low=0, high=1, height=96),
+    Lane("cit", "fused", "Response to the concealed item", (("cit_response", "probability", PURPLE),),
+         (("cit_uncertainty", "uncertainty", GREY),), ("cit_response",), low=0, high=1, height=56,
+         seldom=True),
     Lane("felt", "fused", "Felt", tuple((f"felt_{name}", name, colour) for name, colour in _FEELINGS), low=0, high=1),
     Lane("shown", "fused", "Shown", tuple((f"shown_{name}", name, colour) for name, colour in _FEELINGS),
          low=0, high=1),
@@ -152,7 +156,8 @@ def _as_it_is(lane: Lane, columns: set[str], kinds: Sequence[tuple[str, str]]) -
 
     lines = tuple(line for line in lane.lines if f"{lane.channel}.{line[0]}" in columns)
     more = tuple(line for line in lane.more if f"{lane.channel}.{line[0]}" in columns)
-    if not lines and not more and not any((lane.channel, kind) in kinds for kind in lane.kinds):
+    happened = any((lane.channel, kind) in kinds for kind in lane.kinds)
+    if not happened and (lane.seldom or not (lines or more)):
         return None
     band = lane.band if f"{lane.channel}.{lane.band}" in columns else ""
     return replace(lane, lines=lines, more=more, band=band)

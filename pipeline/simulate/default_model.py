@@ -30,6 +30,7 @@ from fusion.evaluation import measure, subset_uncertainty
 from fusion.training import Example, TrainingPlan, decide, fit
 from fusion.transformer import build
 from pipeline import __version__
+from pipeline.simulate.designs_figures import published_figures
 from pipeline.simulate.tokens import examples, play, simulate_tokens
 from pipeline.simulate.tokens_course import Course, CourseCue, Stretch
 from pipeline.simulate.tokens_effects import ASSUMPTIONS, NO_EFFECTS, Effects
@@ -130,7 +131,7 @@ def finish(
     decisions = decide(network, list(examples(CALIBRATION)), plan.seed)
     draft = Checkpoint(network, plan.shape, decisions, "default", _training_record(plan))
     hook("measure", 0, None)
-    figures = {**measured_figures(draft), "training": dict(history)}
+    figures = {**measured_figures(draft), "published": published_figures(), "training": dict(history)}
     checkpoint = Checkpoint(network, plan.shape, decisions, "default", draft.training, figures)
     save_checkpoint(checkpoint, folder / "default.safetensors")
     write_card(checkpoint, folder / "default.md")

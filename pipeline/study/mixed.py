@@ -34,6 +34,9 @@ class MixedEffect:
 
 _NONE = float("nan")
 LEAST_ROWS = 20
+SEARCHES = ("powell", "nm")
+"""Ways of searching for the greatest likelihood, in turn until one converges. They need no gradient: variances near 0,
+which are common, stop those that do short of it."""
 
 
 def fit_mixed(values: Floats, label: Codes, design: Design, alpha: float) -> MixedEffect:
@@ -71,7 +74,7 @@ def fit_mixed(values: Floats, label: Codes, design: Design, alpha: float) -> Mix
         warnings.simplefilter("always")
         try:
             model = MixedLM.from_formula("y ~ x", groups="all", vc_formula=parts, re_formula="0", data=frame)
-            fitted = model.fit(reml=True)
+            fitted = model.fit(reml=True, method=list(SEARCHES))
         except (np.linalg.LinAlgError, ValueError) as failure:
             return _without(f"not fitted: {failure}")
     estimate, error = float(fitted.params["x"]), float(fitted.bse["x"])

@@ -14,6 +14,7 @@ from data_schemas.event import Event
 from data_schemas.gesture_schemes import SCHEMES
 from data_schemas.intervals import Interval
 from data_schemas.time import to_ns
+from data_schemas.weights import require_usable
 from modalities.body.gestures.layouts import of_skeleton
 from modalities.body.gestures.recogniser import KIND
 from modalities.body.gestures.training import Trained
@@ -69,6 +70,7 @@ def load_gestures(path: Path) -> Trained:
     for file in (path, beside):
         if not file.is_file():
             raise MissingFileError("no such gesture model", file=file, mend="Train one: telltale gestures train.")
+    require_usable(path)
     try:
         record = json.loads(beside.read_text(encoding="utf-8"))
         if record.get("form") != FORM:

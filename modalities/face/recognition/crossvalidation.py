@@ -216,13 +216,15 @@ def _store(file: Path, outcome: Outcome) -> None:
 
 @lru_cache(maxsize=1)
 def _code() -> str:
-    """Hash of this package's files and of the libraries' versions."""
+    """Hash of this package's files, of those that describe clips and maps, and of the libraries' versions."""
     import sklearn
     import torch
 
     made = hashlib.sha256(" ".join((np.__version__, torch.__version__, sklearn.__version__)).encode())
-    for file in sorted(Path(__file__).parent.glob("*.py")):
-        made.update(file.read_bytes())
+    here = Path(__file__).parent
+    for folder in (here, here.parent / "descriptors", here.parent / "interpolation"):
+        for file in sorted(folder.glob("*.py")):
+            made.update(file.read_bytes())
     return made.hexdigest()
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
 from modalities.face.corpora.units import parse_units
-from modalities.face.recognition.descriptors import pooled
+from modalities.face.descriptors.flow import pooled
 from modalities.face.recognition.kernel_machine import KernelMachine, Likeness, solve
 from modalities.face.recognition.protocols import find_protocol, grouped
 from modalities.face.recognition.samples import Rows, Samples

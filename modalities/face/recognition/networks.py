@@ -9,7 +9,6 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from modalities.face.recognition.samples import SIDE, Labels, Rows, Samples
 from modalities.face.recognition.schedule import Schedule, train
@@ -30,7 +29,7 @@ class Network(ABC):
     def build(self, block: Any, classes: int) -> nn.Module:
         """The untrained network, (batch, 3, 28, 28) to (batch, classes)."""
 
-    def prepare(self, system: System, samples: Samples) -> NDArray[np.float32]:
+    def prepare(self, system: System, samples: Samples) -> Any:
         """Maps, channels first, (n, 3, 28, 28)."""
         return np.ascontiguousarray(system.input.read(samples).transpose(0, 3, 1, 2))
 
@@ -50,20 +49,21 @@ class Network(ABC):
     ) -> Iterator[NetworkModel]:
         """See `system.Architecture`."""
         for setting in settings:
-            for network in self._train(system, prepared, y, rows, setting, classes, seed, 1):
+            for network in self.training(system, prepared, y, rows, setting, classes, seed, 1):
                 yield NetworkModel(network)
 
     def candidates(
         self, system: System, prepared: Any, y: Labels, rows: Rows, classes: int, seed: int
     ) -> Iterator[tuple[str, NetworkModel]]:
         """The network at `CHECKPOINTS` moments of its training; each is to be used before the next is asked for."""
-        steps = self._train(system, prepared, y, rows, system.strategy, classes, seed, CHECKPOINTS)
+        steps = self.training(system, prepared, y, rows, system.strategy, classes, seed, CHECKPOINTS)
         for at, network in enumerate(steps, start=1):
             yield f"{at}/{CHECKPOINTS} of the training", NetworkModel(network)
 
-    def _train(
+    def training(
         self, system: System, maps: Any, y: Labels, rows: Rows, schedule: Schedule, classes: int, seed: int, stops: int
     ) -> Iterator[nn.Module]:
+        """The network at evenly spaced moments of its training on the samples `rows` with labels `y`."""
         return train(
             lambda: self.build(system.block, classes), maps[rows], y, classes, schedule, system.loss, seed, stops,
             getattr(system.input, "scale", 255.0),

@@ -17,6 +17,9 @@ CLASSES = ("negative", "positive", "surprise")
 SIDE = 28
 """Side of a flow map, pixels."""
 
+LEARNT = ("au", "gender")
+"""Columns that some systems learn beside the class (`side_labels`)."""
+
 Kind = Literal["flow_map", "clip"]
 Labels = NDArray[np.int64]
 Rows = NDArray[np.int64]
@@ -99,12 +102,14 @@ class Samples:
         )  # fmt: skip
 
     def digest(self) -> str:
-        """Hash of pictures, labels and people; two sets of the same content share it."""
+        """Hash of pictures, labels, people and the columns `LEARNT`; two sets of the same content share it."""
         made = hashlib.sha256(repr((self.kind, self.classes, len(self))).encode())
         for one in self.x if self.kind == "clip" else (self.x,):
             made.update(str((one.shape, one.dtype)).encode() + np.ascontiguousarray(one).tobytes())
         made.update(self.y.astype(np.int64).tobytes())
         made.update("\n".join(self.video).encode())
+        for name in LEARNT:
+            made.update("\n".join(self.attributes.get(name, ())).encode())
         return made.hexdigest()
 
 

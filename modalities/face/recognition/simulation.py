@@ -31,7 +31,7 @@ _PULLS: dict[str, tuple[tuple[float, float, float, float, float, float], ...]] =
 }
 """Blobs of a half face: out from the midline and down from the top as shares of the crop, pull outwards and downwards,
 spread across and down."""
-_SHOWN = (
+SHOWN = (
     (("au04",), ("au04", "au07"), ("au14",), ("au15", "au17"), ("au09",), ("au10",), ("au07",), ("au04", "au14")),
     (("au12",), ("au06", "au12"), ("au06",), ("au12", "au14"), ("au12", "au25")),
     (("au01", "au02"), ("au02",), ("au01", "au02", "au05"), ("au01", "au02", "au26"), ("au05", "au26")),
@@ -41,7 +41,13 @@ _GRID = np.stack(np.meshgrid(*((np.arange(SIDE) + 0.5) / SIDE,) * 2), axis=-1)
 
 
 def simulate_flow_set(
-    subjects: int = 12, each: int = 8, *, seed: int = 0, nuisance: float = 1.0, dataset: str = "simulated"
+    subjects: int = 12,
+    each: int = 8,
+    *,
+    seed: int = 0,
+    nuisance: float = 1.0,
+    dataset: str = "simulated",
+    units: bool = False,
 ) -> Samples:
     """A set of flow maps.
 
@@ -51,40 +57,49 @@ def simulate_flow_set(
         seed: Of everything.
         nuisance: Size of all that is not the class: stray units, head motion, noise; 0 for none.
         dataset: Name of the data set.
+        units: Whether there are the columns `au`, units that show the class, and `au_strength`, their strengths.
 
     Returns:
         Samples in the form of the shared MEGC 2019 inputs, half of them negative as there.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 4_201]))
-    maps, y, names, clips = [], [], [], []
+    maps, y, names, clips, shown = [], [], [], [], []
     for person in range(subjects):
-        place = rng.normal(0, 0.02, (len(_PULLS), 2))
+        place = draw_place(rng)
         habit = str(rng.choice(list(_PULLS)))
         for at in range(each):
             kind = int(rng.choice(3, p=(0.5, 0.27, 0.23)))
-            maps.append(_map(kind, place, habit, nuisance, rng))
+            moved, strength = _map(kind, place, habit, nuisance, rng)
+            maps.append(moved)
+            shown.append(strength)
             y.append(kind)
             names.append(f"p{person:02d}")
             clips.append(f"c{at:02d}")
     who, where, which = (np.array(one, dtype=np.str_) for one in (names, [dataset] * len(y), clips))
-    return Samples("flow_map", np.stack(maps), np.array(y, np.int64), who, where, which, CLASSES)
+    told = {
+        "au": ["+".join(str(int(unit[2:])) for unit in one) for one in shown],
+        "au_strength": ["+".join(f"{value:.2f}" for value in one.values()) for one in shown],
+    }
+    columns = {name: np.array(words, dtype=np.str_) for name, words in told.items()} if units else {}
+    return Samples("flow_map", np.stack(maps), np.array(y, np.int64), who, where, which, CLASSES, columns)
 
 
 def _map(
     kind: int, place: NDArray[np.float64], habit: str, nuisance: float, rng: np.random.Generator
-) -> NDArray[np.float32]:
-    """One stretched map of one class."""
-    shown = _SHOWN[kind]
+) -> tuple[NDArray[np.float32], dict[str, float]]:
+    """One stretched map of one class, and the strength of each unit that shows it."""
+    shown: dict[str, float] = {}
     flow = np.zeros((SIDE, SIDE, 2))
     weaker = 1 - rng.uniform(0, 0.7)
     sides = (1.0, weaker) if rng.random() < 0.5 else (weaker, 1.0)
-    for unit in shown[int(rng.integers(len(shown)))]:
-        flow += rng.uniform(0.6, 1.0) * _pull(unit, sides, place)
+    for unit in SHOWN[kind][int(rng.integers(len(SHOWN[kind])))]:
+        shown[unit] = rng.uniform(0.6, 1.0)
+        flow += shown[unit] * pull_of(unit, sides, place)
     if nuisance > 0:
         strays = [habit] if rng.random() < 0.4 else []
         strays += [str(rng.choice(list(_PULLS)))] if rng.random() < 0.5 else []
         for unit in strays:
-            flow += nuisance * rng.uniform(0.2, 0.8) * _pull(unit, (rng.random(), rng.random()), place)
+            flow += nuisance * rng.uniform(0.2, 0.8) * pull_of(unit, (rng.random(), rng.random()), place)
         flow += nuisance * (rng.normal(0, 0.25, 2) + (_GRID - 0.5) @ rng.normal(0, 0.25, (2, 2)))
         flow += nuisance * 0.6 * _smooth_noise(rng)
     down, right = (np.asarray(np.gradient(flow, axis=axis)) for axis in (0, 1))
@@ -92,17 +107,33 @@ def _map(
     strain = np.sqrt(right[..., 0] ** 2 + down[..., 1] ** 2 + 2 * shear**2)
     full = np.concatenate([flow, strain[..., None]], axis=-1)
     low, high = full.min(axis=(0, 1)), full.max(axis=(0, 1))
-    return np.rint(255 * (full - low) / np.maximum(high - low, 1e-9)).astype(np.float32)
+    return np.rint(255 * (full - low) / np.maximum(high - low, 1e-9)).astype(np.float32), shown
 
 
-def _pull(unit: str, sides: tuple[float, float], place: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Displacement by one unit, the picture's left half and right half each with its own strength."""
+def draw_place(rng: np.random.Generator) -> NDArray[np.float64]:
+    """How far a person's muscles lie from their usual places, shares of the crop, (units, 2)."""
+    return rng.normal(0, 0.02, (len(_PULLS), 2))
+
+
+def pull_of(unit: str, sides: tuple[float, float], place: NDArray[np.float64], size: int = SIDE) -> NDArray[np.float64]:
+    """Displacement by one unit, the picture's left half and right half each with its own strength.
+
+    Args:
+        unit: Such as "au12".
+        sides: Strengths.
+        place: Of `draw_place`.
+        size: Side of the picture, pixels.
+
+    Returns:
+        Right and down, 1 where the unit of full strength pulls most, (size, size, 2).
+    """
+    grid = _GRID if size == SIDE else np.stack(np.meshgrid(*((np.arange(size) + 0.5) / size,) * 2), axis=-1)
     move = place[list(_PULLS).index(unit)]
-    out = np.zeros((SIDE, SIDE, 2))
+    out = np.zeros((size, size, 2))
     for across, down, outwards, downwards, wide, high in _PULLS[unit]:
         for sign, strength in zip((-1.0, 1.0), sides, strict=True):
             x, y = 0.5 + sign * (across + move[0]), down + move[1]
-            blob = np.exp(-(((_GRID[..., 0] - x) / wide) ** 2 + ((_GRID[..., 1] - y) / high) ** 2) / 2)
+            blob = np.exp(-(((grid[..., 0] - x) / wide) ** 2 + ((grid[..., 1] - y) / high) ** 2) / 2)
             out += strength * blob[..., None] * np.array([sign * outwards, downwards])
     return out
 

@@ -6,37 +6,19 @@ No number here was chosen on a corpus: they are those of the papers, or were fix
 
 from __future__ import annotations
 
-from typing import Any
-
 from data_schemas.errors import InvalidValueError
+from modalities.face.descriptors.flow import FlowGradients, Hoof, PooledFlow
 from modalities.face.recognition.default.measures import BLOCKS, LEVELS
 from modalities.face.recognition.default.system import Shipped
-from modalities.face.recognition.descriptors import BiWoof, FlowGradients, Hoof, Mdmo, PooledFlow
-from modalities.face.recognition.inputs import Clip, FlowMap, LevelledFlow
+from modalities.face.recognition.inputs import FlowMap, LevelledFlow
 from modalities.face.recognition.kernel_machine import Choose, KernelMachine
 from modalities.face.recognition.layers import Convolution, Inception, RecurrentConvolution
-from modalities.face.recognition.lbp_top import LbpTop
 from modalities.face.recognition.networks import AttentiveRecurrent, Streams
 from modalities.face.recognition.samples import Kind
 from modalities.face.recognition.schedule import Schedule
 from modalities.face.recognition.system import System
-
-_TRUST = (0.1, 1.0, 10.0, 100.0)
-_WIDTHS = (0.5, 1.0, 2.0)
-_PLAIN, _RADIAL = Choose(_TRUST), Choose(_TRUST[1:], _WIDTHS)
-_HOOF = "Chaudhry et al. 2009, histograms of oriented optical flow; on the one flow from onset to apex"
-_WOOF = "Liong et al. 2018, Less is more; strain weights cells of 8 x 8 pixels of the map"
-_MDMO = "Liu et al. 2016; 6 x 6 cells instead of 36 regions by landmarks, onset to apex instead of all frames"
-_LBP = "Zhao & Pietikainen 2007; 5 x 5 blocks as in Yan et al. 2014"
-
-
-def _vector_machines(name: str, block: Any, source: str, takes: Any) -> list[System]:
-    """A descriptor with a linear and with a radial support vector machine."""
-    return [
-        System(f"{name}-linear", takes, block, KernelMachine("linear"), _PLAIN, "hinge", source),
-        System(f"{name}-rbf", takes, block, KernelMachine("rbf"), _RADIAL, "hinge", source),
-    ]
-
+from modalities.face.recognition.systems_descriptors import DESCRIPTOR_LIST
+from modalities.face.recognition.zoo.table import ZOO_LIST
 
 _LIST = [
     System(
@@ -75,10 +57,7 @@ _LIST = [
         "balanced_cross_entropy",
         "Xia et al. 2020, Revealing the invisible with model and data shrinking",
     ),
-    *_vector_machines("hoof", Hoof(), _HOOF, LevelledFlow()),
-    *_vector_machines("bi-woof", BiWoof(), _WOOF, LevelledFlow()),
-    *_vector_machines("mdmo", Mdmo(), _MDMO, LevelledFlow()),
-    *_vector_machines("lbp-top", LbpTop(), _LBP, Clip()),
+    *DESCRIPTOR_LIST,
     System(
         "kernel-ridge",
         LevelledFlow(),
@@ -97,6 +76,7 @@ _LIST = [
         "cross_entropy",
         "Telltale; trained on simulated faces only, weights come with the package",
     ),
+    *ZOO_LIST,
 ]
 
 SYSTEMS: dict[str, System] = {one.name: one for one in _LIST}
@@ -112,6 +92,16 @@ def find_system(name: str) -> System:
     if name not in SYSTEMS:
         raise InvalidValueError(f"no recognition system '{name}'", expected=f"one of {', '.join(SYSTEMS)}")
     return SYSTEMS[name]
+
+
+CORE = ("ststnet", "off-apexnet", "dual-inception", "rcn-f", "hoof", "bi-woof", "mdmo", "lbp-top", "kernel-ridge")
+"""What is measured where no system is named: those that papers compare with, and the best plain one. All systems take
+hours on a corpus."""
+
+
+def core_for(kind: Kind) -> list[System]:
+    """Those of `CORE` that take this kind of samples, with each of their machines."""
+    return [one for one in systems_for(kind) if one.name.removesuffix("-linear").removesuffix("-rbf") in CORE]
 
 
 def systems_for(kind: Kind) -> list[System]:

@@ -127,6 +127,18 @@ SPOTTERS: dict[str, str] = {
     "strain": "modalities.face.spotting.strain:StrainSpotter",
     "lbp": "modalities.face.spotting.lbp:LbpSpotter",
     "mdmd": "modalities.face.spotting.mdmd:MdmdSpotter",
+    "hoof": "modalities.face.spotting.hoof:HoofSpotter",
+    "cfd": "modalities.face.spotting.collaborative:CollaborativeSpotter",
+    "riesz": "modalities.face.spotting.riesz:RieszSpotter",
+    "pattern": "modalities.face.spotting.multiscale:PatternSpotter",
+    "ltp-ml": "modalities.face.spotting.ltp:LtpSpotter",
+    "hog-lstm": "modalities.face.spotting.recurrent_gradients:HogLstmSpotter",
+    "higo-lstm": "modalities.face.spotting.recurrent_gradients:HigoLstmSpotter",
+    "hoof-lstm": "modalities.face.spotting.recurrent_flow:HoofLstmSpotter",
+    "time-contrast": "modalities.face.spotting.time_contrast:TimeContrastSpotter",
+    "apex-frequency": "modalities.face.spotting.apex_spotter:FrequencyApexSpotter",
+    "apex-lbp": "modalities.face.spotting.apex_spotter:LbpApexSpotter",
+    "apex-cnn": "modalities.face.spotting.apex_spotter:CnnApexSpotter",
 }
 """Name -> "module:Class", imported only when used."""
 

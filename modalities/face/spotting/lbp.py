@@ -13,13 +13,13 @@ what Wang et al. (2017, `mdmd`) take.
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S
+from modalities.face.descriptors.sampling import LABELS, NEIGHBOURS, inside, pattern_codes, uniform_bins
 from modalities.face.models import FloatArray, Picture
 from modalities.face.spotting.base import Expression, FaceSignals, Reducer, Spotting
 from modalities.face.spotting.differences import (
@@ -38,11 +38,14 @@ WINDOWS_S = (0.32, 1.3)
 TAU = 0.3
 """The papers sweep it over 0..1 and name no value of their own."""
 BLOCKS, STRONGEST = 6, 12
-RADIUS_PX, NEIGHBOURS = 3, 8
+RADIUS_PX = 3
 LEAST_STEP_S = 0.0095
 """At most about 100 pictures a second are looked at."""
 _KINDS: tuple[Literal["micro", "macro"], ...] = ("micro", "macro")
-_LABELS = NEIGHBOURS * (NEIGHBOURS - 1) + 3
+_STEPS = tuple(
+    (0.0, round(-RADIUS_PX * float(np.sin(angle)), 6), round(RADIUS_PX * float(np.cos(angle)), 6))
+    for angle in 2 * np.pi * np.arange(NEIGHBOURS) / NEIGHBOURS
+)
 
 
 class LbpSpotter:
@@ -130,39 +133,12 @@ def block_histograms(face: Picture) -> FloatArray:
     labels = pattern_labels(face)
     rows, columns = (np.arange(n) * BLOCKS // n for n in labels.shape)
     block = rows[:, None] * BLOCKS + columns
-    counts = np.bincount((block * _LABELS + labels).ravel(), minlength=BLOCKS**2 * _LABELS).reshape(-1, _LABELS)
+    counts = np.bincount((block * LABELS + labels).ravel(), minlength=BLOCKS**2 * LABELS).reshape(-1, LABELS)
     return (counts / counts.sum(axis=1, keepdims=True)).astype(np.float32)
 
 
 def pattern_labels(face: Picture) -> NDArray[np.int64]:
     """Label of the uniform pattern of each pixel that has all neighbours, (h - 2 r, w - 2 r)."""
-    real = face.astype(np.float32)
-    r = RADIUS_PX
-    height, width = face.shape
-    centre = real[r : height - r, r : width - r]
-    code = np.zeros(centre.shape, np.uint8)
-    for bit, angle in enumerate(2 * np.pi * np.arange(NEIGHBOURS) / NEIGHBOURS):
-        x, y = round(r * float(np.cos(angle)), 6), round(-r * float(np.sin(angle)), 6)
-        left, top = int(np.floor(x)), int(np.floor(y))
-        value = np.zeros(centre.shape, np.float32)
-        for down, share_y in ((0, 1 - (y - top)), (1, y - top)):
-            for right, share_x in ((0, 1 - (x - left)), (1, x - left)):
-                if share_x * share_y > 0:
-                    first, second = r + top + down, r + left + right
-                    part = real[first : first + centre.shape[0], second : second + centre.shape[1]]
-                    value += np.float32(share_x * share_y) * part
-        code |= (value >= centre).astype(np.uint8) << np.uint8(bit)
-    return _uniform_labels()[code]
-
-
-@lru_cache(maxsize=1)
-def _uniform_labels() -> NDArray[np.int64]:
-    """Label of each code: one of its own for at most two changes around the circle, the last for all others."""
-    out = np.full(2**NEIGHBOURS, _LABELS - 1, np.int64)
-    label = 0
-    for code in range(2**NEIGHBOURS):
-        turned = (code >> 1) | ((code & 1) << (NEIGHBOURS - 1))
-        if bin(code ^ turned).count("1") <= 2:
-            out[code] = label
-            label += 1
-    return out
+    volume = face.astype(np.float32)[None]
+    inner = inside(volume.shape, (0, RADIUS_PX))
+    return uniform_bins()[pattern_codes(volume, inner, _STEPS, slack=0.0)[0]]

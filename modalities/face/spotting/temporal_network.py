@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
 from data_schemas.threads import one_thread
+from data_schemas.weights import require_usable
 from modalities.face.models import FloatArray
 from modalities.face.spotting.temporal_features import CHANNELS
 
@@ -75,6 +76,7 @@ def load_network(path: Path = DEFAULT) -> tuple[nn.Module, dict[str, Any]]:
     for file in (path, card_path):
         if not file.is_file():
             raise MissingFileError("the weights of the spotter are not there", file=file)
+    require_usable(path)
     network = build_network()
     try:
         network.load_state_dict(load_file(path))

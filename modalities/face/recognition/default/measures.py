@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
-from modalities.face.recognition.descriptors import Hoof, PooledFlow
+from modalities.face.descriptors.flow import Hoof, PooledFlow
 from modalities.face.recognition.inputs import Level, levelled
 from modalities.face.recognition.samples import SIDE, mirrored
 

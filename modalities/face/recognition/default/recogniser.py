@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
+from data_schemas.weights import require_usable
 from modalities.face.recognition.default.measures import (
     FEATURES,
     LEAST_PERCENT,
@@ -89,6 +90,7 @@ class DefaultRecogniser:
                     file=one,
                     mend="`python -m pipeline.simulate.recogniser_model -o FILE` makes both files.",
                 )
+        require_usable(file)
         try:
             card = json.loads(file.with_suffix(".json").read_text(encoding="utf-8"))
             if not isinstance(card, dict):

@@ -1,4 +1,4 @@
-"""Blocks that are formulas: descriptors of a flow map, one number or histogram for each cell of a grid.
+"""Descriptors of a flow map: numbers or a histogram for each cell of a grid.
 
 All take levelled flow maps (n, h, w, 3) with channels u (right), v (down), strain, and give features (n, d).
 """
@@ -36,6 +36,11 @@ class PooledFlow:
 
     grid: int = 10
 
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.grid**2 * 2
+
     def describe(self, maps: Maps) -> Features:
         """Features (n, grid * grid * 2)."""
         return pooled(maps[..., :2], self.grid).reshape(len(maps), -1).astype(np.float32)
@@ -46,6 +51,11 @@ class FlowGradients:
     """Mean spatial derivatives of u and v of each cell: stretch and shear, which no shift of the head changes."""
 
     grid: int = 10
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.grid**2 * 4
 
     def describe(self, maps: Maps) -> Features:
         """Features (n, grid * grid * 4): u_x, u_y, v_x, v_y."""
@@ -72,6 +82,11 @@ class Hoof:
     bins: int = 8
     share: bool = True
 
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.grid**2 * self.bins
+
     def describe(self, maps: Maps) -> Features:
         """Features (n, grid * grid * bins)."""
         votes = direction_votes(maps, self.bins)
@@ -90,6 +105,11 @@ class BiWoof:
 
     grid: int = 8
     bins: int = 8
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.grid**2 * self.bins
 
     def describe(self, maps: Maps) -> Features:
         """Features (n, grid * grid * bins)."""
@@ -117,6 +137,11 @@ class Mdmo:
     bins: int = 8
     alpha: float = 0.9
 
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.grid**2 * 2
+
     def describe(self, maps: Maps) -> Features:
         """Features (n, grid * grid * 2)."""
         members = _one_hot_directions(maps, self.bins)
@@ -131,6 +156,44 @@ class Mdmo:
         size = size / np.maximum(size.max(axis=(1, 2), keepdims=True), 1e-9)
         parts = [self.alpha * size, (1 - self.alpha) * angle / np.pi]
         return np.concatenate(parts, axis=-1).reshape(len(maps), -1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Fhofo:
+    """Fuzzy histogram of optical flow orientations (Happy & Routray 2019): directions counted whatever the magnitude.
+
+    Each vector belongs to every direction to a degree that falls off as a Gaussian of the angle between them, degrees
+    summing to 1; how far it moves does not count, so that weak and strong expressions look alike. Vectors shorter than
+    a share of the longest ones are noise and left out. The spread is half the distance of two directions, and cells
+    are those of a grid; both are ours.
+
+    Attributes:
+        grid: Cells a side.
+        bins: Directions.
+        least: Share of the 98th percentile of the magnitude below which a vector is left out.
+    """
+
+    grid: int = 5
+    bins: int = 8
+    least: float = 0.2
+
+    @property
+    def dimension(self) -> int:
+        """Length of the vector."""
+        return self.grid**2 * self.bins
+
+    def describe(self, maps: Maps) -> Features:
+        """Features (n, grid * grid * bins): share of each direction among a cell's vectors, 0 without any."""
+        u, v = maps[..., 0].astype(np.float64), maps[..., 1].astype(np.float64)
+        size = np.hypot(u, v)
+        counts = size > np.maximum(self.least * np.percentile(size, 98, axis=(1, 2), keepdims=True), 1e-9)
+        away = np.arctan2(v, u)[..., None] - 2 * np.pi * np.arange(self.bins) / self.bins
+        away = (away + np.pi) % (2 * np.pi) - np.pi
+        degree = np.exp(-(away**2) / (2 * (np.pi / self.bins) ** 2))
+        degree *= (counts / degree.sum(axis=-1))[..., None]
+        sums = pooled(degree, self.grid)
+        total = sums.sum(axis=-1, keepdims=True)
+        return (sums / np.where(total > 1e-12, total, 1)).reshape(len(maps), -1).astype(np.float32)
 
 
 def direction_votes(maps: Maps, bins: int) -> NDArray[np.float64]:

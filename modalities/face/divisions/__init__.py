@@ -1,0 +1,1 @@
+"""Divisions of the face into regions, for descriptors that are taken region by region."""
