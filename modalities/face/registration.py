@@ -5,13 +5,12 @@ moves.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError
+from data_schemas.named import find_named
 from data_schemas.time import to_s
 from modalities.face.landmarks import Sighting
 from modalities.face.models import FloatArray, Picture
@@ -96,11 +95,7 @@ def load_aligner(name: str) -> Aligner:
     Raises:
         InvalidValueError: unknown name; the message lists the known ones.
     """
-    path = ALIGNERS.get(name)
-    if path is None:
-        raise InvalidValueError(f"no registration '{name}'", expected=f"one of {', '.join(ALIGNERS)}")
-    module, _, attribute = path.partition(":")
-    return cast(Aligner, getattr(import_module(module), attribute)())
+    return cast(Aligner, find_named(ALIGNERS, name, "registration")())
 
 
 class PatchAligner:

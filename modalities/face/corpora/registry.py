@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from importlib import import_module
 from pathlib import Path
 from typing import cast
 
-from data_schemas.errors import InvalidValueError, UnreadableFileError
+from data_schemas.errors import UnreadableFileError
+from data_schemas.named import find_named
 from modalities.face.corpora.adapter import Adapter
 from modalities.face.corpora.sample import Corpus
 from modalities.face.corpora.shelf import Shelf
@@ -42,11 +42,7 @@ def load_adapter(name: str) -> Adapter:
     Raises:
         InvalidValueError: unknown name; the message lists the known ones.
     """
-    path = CORPORA.get(name)
-    if path is None:
-        raise InvalidValueError(f"no corpus '{name}'", expected=f"one of {', '.join(CORPORA)}")
-    module, _, attribute = path.partition(":")
-    return cast(Adapter, getattr(import_module(module), attribute)())
+    return cast(Adapter, find_named(CORPORA, name, "corpus")())
 
 
 def find_corpora(folder: Path) -> list[str]:

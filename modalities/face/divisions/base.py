@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.named import find_named
 
 Points = NDArray[np.floating]
 """Landmarks of MediaPipe's face mesh in pixels of the picture, x right and y down, (468 or 478, 2)."""
@@ -71,12 +71,12 @@ class Division(Protocol):
 
 
 DIVISIONS: dict[str, str] = {
-    "blocks": "blocks:EqualBlocks",
-    "facs": "facs:FacsRegions",
-    "eye-cheek-mask": "masks:EyeCheekMask",
-    "eye-mouth": "masks:EyeMouth",
-    "difference": "difference:DifferenceRegions",
-    "patches": "patches:LandmarkPatches",
+    "blocks": "modalities.face.divisions.blocks:EqualBlocks",
+    "facs": "modalities.face.divisions.facs:FacsRegions",
+    "eye-cheek-mask": "modalities.face.divisions.masks:EyeCheekMask",
+    "eye-mouth": "modalities.face.divisions.masks:EyeMouth",
+    "difference": "modalities.face.divisions.difference:DifferenceRegions",
+    "patches": "modalities.face.divisions.patches:LandmarkPatches",
 }
 """Name -> "module:Class" of this package."""
 
@@ -91,10 +91,7 @@ def find_division(name: str, **settings: Any) -> Division:
     Raises:
         InvalidValueError: no such name.
     """
-    if name not in DIVISIONS:
-        raise InvalidValueError(f"no division '{name}'", expected=f"one of {', '.join(DIVISIONS)}")
-    module, _, made = DIVISIONS[name].partition(":")
-    maker: Callable[..., Division] = getattr(import_module(f"modalities.face.divisions.{module}"), made)
+    maker: Callable[..., Division] = find_named(DIVISIONS, name, "division")
     return maker(**settings)
 
 

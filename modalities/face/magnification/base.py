@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.named import find_named
 
 Clip = NDArray[np.float32]
 """Grey pictures, (t, h, w), 0..255."""
@@ -103,10 +103,10 @@ def cut(clip: NDArray[np.floating]) -> Clip:
 
 
 MAGNIFIERS: dict[str, str] = {
-    "eulerian": "eulerian:EulerianMagnifier",
-    "riesz": "riesz:RieszMagnifier",
-    "lagrangian": "lagrangian:LagrangianMagnifier",
-    "learned": "learned:LearnedMagnifier",
+    "eulerian": "modalities.face.magnification.eulerian:EulerianMagnifier",
+    "riesz": "modalities.face.magnification.riesz:RieszMagnifier",
+    "lagrangian": "modalities.face.magnification.lagrangian:LagrangianMagnifier",
+    "learned": "modalities.face.magnification.learned:LearnedMagnifier",
 }
 """Name -> "module:Class" of this package; "learned" needs a file."""
 
@@ -121,8 +121,5 @@ def find_magnifier(name: str, **settings: Any) -> Magnifier:
     Raises:
         InvalidValueError: no such name.
     """
-    if name not in MAGNIFIERS:
-        raise InvalidValueError(f"no magnification '{name}'", expected=f"one of {', '.join(MAGNIFIERS)}")
-    module, _, made = MAGNIFIERS[name].partition(":")
-    maker: Callable[..., Magnifier] = getattr(import_module(f"modalities.face.magnification.{module}"), made)
+    maker: Callable[..., Magnifier] = find_named(MAGNIFIERS, name, "magnification")
     return maker(**settings)

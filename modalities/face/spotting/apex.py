@@ -6,13 +6,13 @@ itself it needs to be told where the expression is (`find_apex`); `apex_spotter`
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.named import find_named
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.face.models import FloatArray, Picture
 
@@ -65,11 +65,7 @@ def load_apex_finder(name: str) -> ApexFinder:
     Raises:
         InvalidValueError: unknown name; the message lists the known ones.
     """
-    path = APEX_FINDERS.get(name)
-    if path is None:
-        raise InvalidValueError(f"no apex finder '{name}'", expected=f"one of {', '.join(APEX_FINDERS)}")
-    module, _, attribute = path.partition(":")
-    return cast(ApexFinder, getattr(import_module(module), attribute)())
+    return cast(ApexFinder, find_named(APEX_FINDERS, name, "apex finder")())
 
 
 def find_apex(name: str, clip: NDArray[np.uint8], times_ns: Int64Array | None = None) -> int:

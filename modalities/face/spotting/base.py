@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib import import_module
 from typing import Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError
+from data_schemas.named import find_named
 from data_schemas.time import Int64Array
 from modalities.face.eyes import Blink
 from modalities.face.models import FloatArray, Picture
@@ -149,8 +148,4 @@ def load_spotter(name: str) -> Spotter:
     Raises:
         InvalidValueError: unknown name; the message lists the known ones.
     """
-    path = SPOTTERS.get(name)
-    if path is None:
-        raise InvalidValueError(f"no spotter '{name}'", expected=f"one of {', '.join(SPOTTERS)}")
-    module, _, attribute = path.partition(":")
-    return cast(Spotter, getattr(import_module(module), attribute)())
+    return cast(Spotter, find_named(SPOTTERS, name, "spotter")())
