@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError, NothingUsableError, TelltaleError
+from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
-from pipeline.recognition_data import LeftOut, RecognitionData, code, read_data, why
-from pipeline.recognition_maps import MapError, MapTask, look_at_frames, plan_map
+from pipeline.recognition_data import (
+    RecognitionData,
+    code,
+    leave_out,
+    nothing_usable,
+    plan_event,
+    plan_events,
+    read_data,
+)
+from pipeline.recognition_maps import MapError, MapTask, look_at_frames
 
 if TYPE_CHECKING:
     from modalities.face.corpora.sample import Sample
@@ -62,13 +70,8 @@ def read_clips(folder: Path, *, workers: int = 1, keep: Path | None = None, hook
     if keep is not None:
         keep.mkdir(parents=True, exist_ok=True)
     corpora = open_corpora(folder)
-    planned: list[tuple[Sample, MapTask]] = []
-    left_out: list[LeftOut] = []
-    for sample in (one for corpus in corpora for one in corpus.samples):
-        try:
-            planned.append((sample, _plan(sample, keep)))
-        except MapError as error:
-            left_out.append(_left(sample, error.reason, error.detail))
+    mark = f"clip {SIDE} {code()}" if keep is not None else ""
+    planned, left_out = plan_events(corpora, lambda sample: plan_event(_whole(sample), keep, mark))
     hook(STEP, 0, len(planned))
     made = share_out(
         make_clip, [task for _, task in planned], workers, lambda done: hook(STEP, done, len(planned))
@@ -76,37 +79,20 @@ def read_clips(folder: Path, *, workers: int = 1, keep: Path | None = None, hook
     clips: list[tuple[Sample, NDArray[np.uint8]]] = []
     for (sample, _), one in zip(planned, made, strict=True):
         if isinstance(one, str):
-            left_out.append(_left(sample, "failed", one))
+            left_out.append(leave_out(sample, "failed", one))
         elif isinstance(one, tuple):
-            left_out.append(_left(sample, *one))
+            left_out.append(leave_out(sample, *one))
         else:
             clips.append((sample, one))
     if not clips:
-        raise NothingUsableError(
-            "not one micro-expression of the corpus can be used",
-            file=folder,
-            got=why(left_out) or "a sheet without rows",
-            mend="Give the folder that holds both the coding sheet and the pictures or videos.",
-        )
+        raise nothing_usable(folder, corpora, left_out)
     notes = tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes)
     return RecognitionData(_samples(clips), tuple(left_out), notes)
 
 
-def _plan(sample: Sample, keep: Path | None) -> MapTask:
-    """All pictures up to the offset, as for a map whose apex is not coded."""
-    if sample.kind != "micro":
-        raise MapError("other_kind", sample.kind)
-    if sample.composite is None:
-        raise MapError("no_class", sample.emotion)
-    whole = replace(sample, apex=None, offset=sample.apex if sample.offset is None else sample.offset)
-    try:
-        return plan_map(whole, keep, f"clip {SIDE} {code()}" if keep is not None else "")
-    except OSError as error:
-        raise MapError("unreadable", str(error)) from error
-
-
-def _left(sample: Sample, reason: str, detail: str) -> LeftOut:
-    return LeftOut(sample.corpus, sample.subject, sample.clip, " ".join(sample.source), reason, detail)
+def _whole(sample: Sample) -> Sample:
+    """The event up to its offset, as for a map whose apex is not coded."""
+    return replace(sample, apex=None, offset=sample.apex if sample.offset is None else sample.offset)
 
 
 def make_clip(task: MapTask) -> NDArray[np.uint8] | tuple[str, str]:

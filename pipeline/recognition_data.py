@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -105,19 +105,14 @@ def read_data(folder: Path, *, workers: int = 1, keep: Path | None = None, hook:
     if keep is not None:
         _make_folder(keep)
     corpora = open_corpora(folder)
-    planned: list[tuple[Sample, MapTask]] = []
-    left_out: list[LeftOut] = []
-    for sample in (one for corpus in corpora for one in corpus.samples):
-        try:
-            planned.append((sample, _plan(sample, keep)))
-        except MapError as error:
-            left_out.append(_leave_out(sample, error.reason, error.detail))
+    mark = code() if keep is not None else ""
+    planned, left_out = plan_events(corpora, lambda sample: plan_event(sample, keep, mark))
     made = _compute([task for _, task in planned], workers, hook)
     done = [(sample, task, one) for (sample, task), one in zip(planned, made, strict=True)]
-    left_out += [_leave_out(sample, one.reason, one.detail) for sample, _, one in done if one.reason]
+    left_out += [leave_out(sample, one.reason, one.detail) for sample, _, one in done if one.reason]
     done = [one for one in done if not one[2].reason]
     if not done:
-        raise _nothing(folder, corpora, left_out)
+        raise nothing_usable(folder, corpora, left_out)
     notes = tuple(f"{corpus.name}: {note}" for corpus in corpora for note in corpus.notes)
     return RecognitionData(_samples(done), tuple(left_out), notes)
 
@@ -131,13 +126,37 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _plan(sample: Sample, keep: Path | None) -> MapTask:
+def plan_events(
+    corpora: Sequence[Corpus], plan: Callable[[Sample], MapTask]
+) -> tuple[list[tuple[Sample, MapTask]], list[LeftOut]]:
+    """What is to be done for each event of corpora, and those that are left out because `plan` raises `MapError`."""
+    planned: list[tuple[Sample, MapTask]] = []
+    left_out: list[LeftOut] = []
+    for sample in (one for corpus in corpora for one in corpus.samples):
+        try:
+            planned.append((sample, plan(sample)))
+        except MapError as error:
+            left_out.append(leave_out(sample, error.reason, error.detail))
+    return planned, left_out
+
+
+def plan_event(sample: Sample, keep: Path | None, mark: str) -> MapTask:
+    """What is to be done for a micro-expression with a composite class.
+
+    Args:
+        sample: The event.
+        keep: Folder of what is finished; None keeps nothing.
+        mark: Of the code that makes it.
+
+    Raises:
+        MapError: it is of another kind or without a class, or its pictures cannot be read.
+    """
     if sample.kind != "micro":
         raise MapError("other_kind", sample.kind)
     if sample.composite is None:
         raise MapError("no_class", sample.emotion)
     try:
-        return plan_map(sample, keep, code() if keep is not None else "")
+        return plan_map(sample, keep, mark)
     except OSError as error:
         raise MapError("unreadable", str(error)) from error
 
@@ -171,7 +190,8 @@ def _compute(tasks: Sequence[MapTask], workers: int, hook: Hook) -> list[MadeMap
     return [one for one in found if one is not None]
 
 
-def _leave_out(sample: Sample, reason: str, detail: str) -> LeftOut:
+def leave_out(sample: Sample, reason: str, detail: str) -> LeftOut:
+    """The event in the list of those that are left out."""
     return LeftOut(sample.corpus, sample.subject, sample.clip, " ".join(sample.source), reason, detail)
 
 
@@ -202,7 +222,8 @@ def _samples(done: Sequence[tuple[Sample, MapTask, MadeMap]]) -> Samples:
     )
 
 
-def _nothing(folder: Path, corpora: Sequence[Corpus], left_out: Sequence[LeftOut]) -> NothingUsableError:
+def nothing_usable(folder: Path, corpora: Sequence[Corpus], left_out: Sequence[LeftOut]) -> NothingUsableError:
+    """The error of a corpus none of whose events can be used."""
     from modalities.face.corpora.registry import load_adapter
 
     first = next((one for one in left_out if one.failed), None)
