@@ -111,12 +111,13 @@ def _place(folder: Path, plan: CopyPlan, version: str) -> Path:
 
 
 def code_version(modules: Iterable[str]) -> str:
-    """Hash of the source of these modules and of all of ours that they import, at the top or within functions.
+    """Hash of the source of these modules and of all of ours that they import, at the top or within functions, and of
+    the weights that lie in the same folders or in `weights` below them.
 
     Args:
         modules: Names, such as "modalities.face.observation".
     """
-    waiting, files = list(modules), dict[str, bytes]()
+    waiting, files, folders = list(modules), dict[str, bytes](), set[Path]()
     while waiting:
         name = waiting.pop()
         if name in files or name.partition(".")[0] not in _OURS:
@@ -125,6 +126,7 @@ def code_version(modules: Iterable[str]) -> str:
         if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
             continue
         files[name] = Path(spec.origin).read_bytes()
+        folders.add(Path(spec.origin).parent)
         for node in ast.walk(ast.parse(files[name])):
             if isinstance(node, ast.Import):
                 waiting += [alias.name for alias in node.names]
@@ -133,4 +135,10 @@ def code_version(modules: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for name in sorted(files):
         digest.update(name.encode() + b"\0" + files[name])
+    for file in sorted({file for folder in folders for file in _weights(folder)}):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
     return digest.hexdigest()[:12]
+
+
+def _weights(folder: Path) -> list[Path]:
+    return [*folder.glob("*.safetensors"), *folder.glob("weights/*.safetensors")]

@@ -222,7 +222,7 @@ def _code() -> str:
 
     made = hashlib.sha256(" ".join((np.__version__, torch.__version__, sklearn.__version__)).encode())
     here = Path(__file__).parent
-    for folder in (here, here.parent / "descriptors", here.parent / "interpolation"):
+    for folder in (here, here / "zoo", here.parent / "descriptors", here.parent / "interpolation"):
         for file in sorted(folder.glob("*.py")):
             made.update(file.read_bytes())
     return made.hexdigest()
