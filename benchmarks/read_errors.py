@@ -17,6 +17,7 @@ import struct
 import sys
 import traceback
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 _CALLS = {
@@ -30,12 +31,18 @@ _ALLOW, _ASK = 0x7FFF0000, 0x7FC00000
 _GO_ON = 1
 
 
+@cache
 def available() -> bool:
-    """Whether this system can do it."""
+    """Whether this system can do it, and lets us: containers may refuse filters on system calls."""
     if not sys.platform.startswith("linux") or platform.machine() not in _CALLS:
         return False
     release = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
-    return release >= (5, 5) and os.path.exists("/proc/sys/kernel/seccomp/actions_avail")
+    if release < (5, 5) or not os.path.exists("/proc/sys/kernel/seccomp/actions_avail"):
+        return False
+    try:
+        return with_bad_file(Path(__file__), 0, lambda: "done")[0] == "done"
+    except OSError:
+        return False
 
 
 def with_bad_file(bad: Path, from_byte: int, work: Callable[[], str]) -> tuple[str, int]:

@@ -15,7 +15,7 @@ from data_schemas.features import EncoderSpec, Encoding, Track
 from data_schemas.intervals import Interval
 from data_schemas.time import NS_PER_S
 from fusion.cit import entropy, examine
-from fusion.cit_items import MEASURES, Contrast, Item, compare, items_of
+from fusion.cit_items import MEASURES, Contrast, Item, Measure, compare, items_of
 from fusion.cit_model import NOISE_R, PRIOR, drawn_effects, expected_d, judge_scores, shapley, sizes
 from fusion.effect_table import effects_of
 from fusion.inference import fuse
@@ -103,6 +103,16 @@ def test_sizes_give_the_published_d_averaged_over_labs() -> None:
     assert (drawn_effects() > 0).all()
 
 
+SPEAKS_FROM = -2.0
+"""Lower scores are so unlikely with and without a response that the t tells ever less from them."""
+
+
+@settings(max_examples=25, deadline=None)
+@given(measure=st.sampled_from(MEASURES), score=st.floats(-8, SPEAKS_FROM))
+def test_a_score_far_below_nothing_never_speaks_for_a_response(measure: Measure, score: float) -> None:
+    assert judge_scores([contrast(measure, score)]).log_ratio < judge_scores([contrast(measure, 0.0)]).log_ratio
+
+
 @settings(max_examples=15, deadline=None)
 @given(scores=st.lists(st.floats(-3, 3), min_size=1, max_size=3), more=st.floats(0.2, 2))
 def test_a_larger_score_makes_a_response_likelier_and_shares_add_up(scores: list[float], more: float) -> None:
@@ -110,7 +120,7 @@ def test_a_larger_score_makes_a_response_likelier_and_shares_add_up(scores: list
     higher = [score + more * (at == 0) for at, score in enumerate(scores)]
     after = judge_scores([contrast(m, score) for m, score in zip(MEASURES, higher, strict=False)])
     assert sum(before.contributions) == pytest.approx(before.log_ratio, abs=1e-9)
-    assert after.probability >= before.probability or len(scores) > 1
+    assert after.probability >= before.probability or len(scores) > 1 or scores[0] < SPEAKS_FROM
     assert after.contributions[0] > before.contributions[0] - 0.3
     mean, low, high = before.interval()
     assert 0 < low < mean < high and 0 < before.probability < 1

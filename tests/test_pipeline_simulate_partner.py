@@ -99,17 +99,19 @@ def test_a_heart_follows_by_the_delay_and_an_independent_one_does_not(seed: int,
     lead = draw_heart(first, -6, 121)
     times = np.arange(10, 110, 0.02)
 
-    def likeness(share: float) -> tuple[float, float]:
+    def likeness(share: float) -> tuple[float, float, float]:
+        """Lag of the highest correlation, that correlation, and the one at the planted lag."""
         script = plan_partner(first, {})
         heart = draw_heart(script, -6, 121, Followed(lead, lag_s, share) if share else None)
         own = heart.rate_at(times)
         lags = np.arange(0, 5, 0.02)
         r = [np.corrcoef(lead.rate_at(times - lag), own)[0, 1] for lag in lags]
-        return float(lags[int(np.argmax(r))]), float(max(r))
+        planted = np.corrcoef(lead.rate_at(times - lag_s), own)[0, 1]
+        return float(lags[int(np.argmax(r))]), float(max(r)), float(planted)
 
-    at_s, r = likeness(0.95)
-    assert abs(at_s - lag_s) < 0.1 and r > 0.85
-    exact_s, whole = likeness(1.0)
+    _, highest, there = likeness(0.95)
+    assert there > 0.85 and highest - there < 0.02, "own noise may move the top of a flat peak"
+    exact_s, whole, _ = likeness(1.0)
     assert abs(exact_s - lag_s) < 0.021 and whole > 0.999
 
 

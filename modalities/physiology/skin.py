@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -226,7 +227,9 @@ def find_responses(stretch: Stretch, noise: float, microsiemens: bool) -> list[R
     least = _LEAST_US if microsiemens else 0.05 * float(np.subtract(*np.percentile(x, (95, 5))))
     height = max(_NOISE_FACTOR * noise_in_driver, _RIPPLE_FACTOR * _ripple(driver, rate), 0.5 * least, 1e-12)
     wide = 4 * round(_LONGEST_RISE_S * rate) + 1
-    lobes, about = find_peaks(driver, prominence=height, distance=max(1, round(0.7 * rate)), wlen=wide)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of lobes without height, which are left out anyway
+        lobes, about = find_peaks(driver, prominence=height, distance=max(1, round(0.7 * rate)), wlen=wide)
     reach = round(_LONGEST_RISE_S * rate)
     valleys = [0, *(a + int(driver[a:b].argmin()) for a, b in pairwise(lobes.tolist())), len(x) - 1]
     onsets, closes = [], []
