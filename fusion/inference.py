@@ -29,6 +29,9 @@ from fusion.windows import Joint, window_starts
 
 SPEAKING = tuple(channel for channel in CHANNELS if channel != "context")
 """Channels that come from the person; context alone never allows a statement."""
+SHOWING = ("face", "voice", "body")
+"""Channels in which anything can be shown. Without them what the model says of the display is what displays are like in
+general, and so is the difference to what is felt."""
 
 
 def fuse(
@@ -56,7 +59,7 @@ def fuse(
             of weight where the session holds a concealed information test.
 
     Returns:
-        The track (`valid` False where no channel has anything; `cannot_say` 1 where nothing but context speaks, or
+        The track (`valid` False where no channel has anything; `cannot_say` 1 where neither face nor voice nor body is there, or
         where the uncertainty is above the threshold found in training), incongruence events, and a record of how it
         was made. Where the cues make a concealed information test, the track has its columns (`track.cit`) and one of
         the events is its `cit_response`; the model has no part in it.
@@ -88,8 +91,8 @@ def fuse(
 def judge(tokens: Tokens, joint: Joint, cannot_say_above: float) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Where any channel has anything, and where no statement can be made; bool (n,) each."""
     valid = np.any([tokens.present(channel) for channel in CHANNELS], axis=0)
-    spoken = np.any([tokens.present(channel) for channel in SPEAKING], axis=0)
-    return valid, ~spoken | (uncertainty_of(joint) > cannot_say_above)
+    seen = np.any([tokens.present(channel) for channel in SHOWING], axis=0)
+    return valid, ~seen | (uncertainty_of(joint) > cannot_say_above)
 
 
 def pick_device(name: str) -> str:

@@ -94,15 +94,15 @@ class Analyzer:
         labels, unlabelled = steps.label(session, encodings, self.config, journal)
         self._stop_if_strict(unlabelled)
 
-        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused, *unlabelled]))
+        events = [event for encoding in encodings for event in encoding.events] + incongruences
+        timeline, channels, told = self._tabulate(session, encodings, tracks, events, labels)
+        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused, *unlabelled, *told]))
         if not any(encoding.track.valid.any() for encoding in encodings):
             sparse = [p for p in problems if p.severity == "error"]
             if not any(encoding.spec.channel != "context" for encoding in encodings):
                 raise _nothing(root, sparse)
         for problem in problems:
             journal.problem(problem)
-        events = [event for encoding in encodings for event in encoding.events] + incongruences
-        timeline, channels = self._tabulate(session, encodings, tracks, events, labels)
         record = ResultRecord(
             telltale_version=__version__,
             session=manifest.name,
@@ -134,13 +134,14 @@ class Analyzer:
         tracks: Sequence[EmotionTrack],
         events: Sequence[Event],
         labels: Sequence[LabelTrack],
-    ) -> tuple[pa.Table, list[ChannelSummary]]:
+    ) -> tuple[pa.Table, list[ChannelSummary], list[Problem]]:
         from pipeline import timeline
 
         grid_ns = grid(session.extent, self.config.grid_hz)
         specs = {channel: load_encoder(name).spec for channel, name in self.config.encoders.items()}
         people: list[tuple[str, list[ChannelGrid]]] = []
         summaries: list[ChannelSummary] = []
+        told: list[Problem] = []
         for person in session.manifest.people:
             own = {encoding.spec.channel: encoding for encoding in encodings if encoding.person == person.id}
             baseline = baseline_of(person.id, encodings)
@@ -159,7 +160,8 @@ class Analyzer:
                     whole = IntervalSet([session.extent])
                     one = timeline.joined(own[channel], grid_ns, whole if channel == "context" else support)
                 if channel != "context":
-                    one, relative[channel] = timeline.with_relative(one, grid_ns, baseline)
+                    one, relative[channel], said = timeline.with_relative(one, grid_ns, baseline)
+                    told += [Problem(severity="note", what=f"{person.id}: {words}") for words in said]
                 grids.append(one)
             fused = next((track for track in tracks if track.person == person.id), None)
             grids.append(timeline.with_label(timeline.fused(fused, grid_ns), labels, person.id, grid_ns))
@@ -175,7 +177,7 @@ class Analyzer:
             "grid_hz": self.config.grid_hz,
             "caveats": CAVEATS,
         }
-        return timeline.as_table(people, grid_ns, about), summaries
+        return timeline.as_table(people, grid_ns, about), summaries, told
 
 
 def _summary(

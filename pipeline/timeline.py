@@ -104,7 +104,9 @@ def _nearest_reason(
     return out, described
 
 
-def with_relative(grid: ChannelGrid, grid_ns: Int64Array, baseline: IntervalSet) -> tuple[ChannelGrid, dict[str, int]]:
+def with_relative(
+    grid: ChannelGrid, grid_ns: Int64Array, baseline: IntervalSet
+) -> tuple[ChannelGrid, dict[str, int], tuple[str, ...]]:
     """The channel with a column `<feature>_z` per measured feature: robust z against the person's own baseline.
 
     Args:
@@ -113,7 +115,7 @@ def with_relative(grid: ChannelGrid, grid_ns: Int64Array, baseline: IntervalSet)
         baseline: Where that person's baseline was recorded; empty takes the whole session.
 
     Returns:
-        The channel, and how many of its columns are relative to "baseline" and to "session".
+        The channel, how many of its columns are relative to "baseline" and to "session", and what should be known.
     """
     from modalities.context.baselines import relative_to_baseline
 
@@ -136,7 +138,8 @@ def with_relative(grid: ChannelGrid, grid_ns: Int64Array, baseline: IntervalSet)
         np.concatenate([grid.valid, found.track.valid], axis=1),
         grid.reason,
     )
-    return wide, {source: sources.count(source) for source in ("baseline", "session") if sources}
+    counts = {source: sources.count(source) for source in ("baseline", "session") if sources}
+    return wide, counts, found.warnings
 
 
 def fused(track: EmotionTrack | None, grid_ns: Int64Array) -> ChannelGrid:
