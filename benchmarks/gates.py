@@ -54,6 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--only", choices=sorted(GATES), action="append", help="run only this gate")
     options = parser.parse_args(arguments)
     silence_native_libraries()
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     warnings.filterwarnings("ignore", module=r"google\.protobuf")
     bounds = tomllib.loads((Path(__file__).with_name("gates.toml")).read_text(encoding="utf-8"))
     passed = failed = 0
