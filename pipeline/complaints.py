@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import re
 from collections.abc import Sequence
 from typing import Any, get_args
@@ -10,6 +11,13 @@ from typing import Any, get_args
 from pydantic import BaseModel, ValidationError
 
 _LONGEST = 120
+_WORDS = {
+    "int_": "a whole number",
+    "float_": "a number",
+    "bool_": "true or false",
+    "string_type": "text in quotes",
+}
+"""How pydantic's kinds of faults begin -> what the value should be."""
 
 
 def explain(error: ValidationError, model: type[BaseModel], text: str = "") -> str:
@@ -40,12 +48,31 @@ def _explain_one(fault: dict[str, Any], model: type[BaseModel], text: str) -> st
     if kind == "missing":
         return f"'{key}' is missing in {_place(place[:-1])}"
     if kind == "literal_error":
-        allowed = re.findall(r"'([^']*)'", str(fault["ctx"]["expected"]))
+        expected = str(fault["ctx"]["expected"])
+        allowed = re.findall(r"'([^']*)'", expected) or [expected]  # numbers stand without quotes
         near = difflib.get_close_matches(str(given), allowed, n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else f"; one of {', '.join(allowed)}"
+        known = f"{'one of' if len(allowed) > 1 else 'known is'} {', '.join(allowed)}"
+        hint = f"; did you mean '{near[0]}'?" if near else f"; {known}"
         return f"{where} = {_shown(given)} is not known{_line(text, str(given))}{hint}"
+    wanted = _wanted(kind, key, given)
+    if wanted:
+        name = ".".join(str(part) for part in place)
+        number = _line(text, next((str(part) for part in reversed(place) if isinstance(part, str)), name))
+        return f"{where} = {_shown(given)} is not right{number}; write {wanted}"
     message = str(fault["msg"]).removeprefix("Value error, ")
     return f"{where}: {message}" + ("" if isinstance(given, dict | list) or not where else f" (got {_shown(given)})")
+
+
+def _wanted(kind: str, key: str, given: object) -> str:
+    """What a value should look like, by the kind of pydantic's fault; "" where its own words say it."""
+    if kind in ("tuple_type", "list_type"):
+        inside = json.dumps(given, ensure_ascii=False) if isinstance(given, str | int | float) else "..."
+        return f"a list: {key} = [{inside}]"
+    if kind.startswith("date_"):
+        return f"a date as YYYY-MM-DD: {key} = 2026-01-31"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return "a table: keys with values, { key = value }"
+    return next((words for start, words in _WORDS.items() if kind.startswith(start)), "")
 
 
 def _shown(given: object) -> str:

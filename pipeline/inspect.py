@@ -14,7 +14,7 @@ from data_schemas.errors import ManifestError, MissingFileError, NothingUsableEr
 from data_schemas.hook import Hook, silent
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Audio, Video
-from pipeline.manifest import MANIFEST_NAME
+from pipeline.manifest import MANIFEST_NAME, sessions_in
 from pipeline.manifest_text import Guess, render
 from pipeline.shared_sound import relate_by_sound
 
@@ -43,7 +43,7 @@ def write_manifest(
         Path of the manifest, the proposed streams, and files that could not be read.
 
     Raises:
-        ManifestError: there is a manifest already; it is never overwritten.
+        ManifestError: there is a manifest already, which is never overwritten, or one in a folder below.
         MissingFileError: no such folder.
         NothingUsableError: no readable recording below the folder.
     """
@@ -54,6 +54,13 @@ def write_manifest(
     target = root / MANIFEST_NAME
     if target.exists():
         raise ManifestError("there is a manifest already", file=target, mend="Edit it, or move it away first.")
+    names = sessions_in(root)
+    if names:
+        raise ManifestError(
+            "subfolders are sessions already", file=root,
+            got=", ".join(names[:5]) + (", ..." if len(names) > 5 else ""),
+            mend="Name the folder of one session; telltale batch analyses all of them.",
+        )  # fmt: skip
     infos, broken = discover(root)
     guesses: list[Guess] = []
     clocks: dict[str, tuple[float, list[str]]] = {}
@@ -71,9 +78,35 @@ def write_manifest(
     _name(guesses)
     used = {guess.values["clock"]: clocks[guess.values["clock"]] for guess in guesses}
     cues = [(one.own.values["clock"], one.own.values["name"], one.against.values["name"], one.words) for one in shared]
-    text = render(root.resolve().name, guesses, used, consent, broken, cues)
+    text = render(root.resolve().name, guesses, used, consent, broken, cues, person_in(root))
     target.write_text(text, encoding="utf-8", newline="\n")
     return target, guesses, broken
+
+
+_NO_NAME = re.compile(
+    r"(my[-_]?)?(session|sess|ses|data|recordings?|rec|record|run|trial|day|visit|test|tmp|raw|new|files?|videos?|study"
+    r"|sourcedata|rawdata|in|input)s?[-_]?[0-9]*",
+    re.IGNORECASE,
+)
+"""Names of folders that say what lies in them, not who."""
+
+
+def person_in(folder: Path) -> str:
+    """Whom a session shows, as its folder says: "sub-07" of BIDS here or above, else the folder's own name.
+
+    Args:
+        folder: The session folder.
+
+    Returns:
+        An id; "p01" where the name is that of no person, such as "session", or no word of letters and digits.
+    """
+    name, above = folder.resolve().name, folder.resolve().parent.name
+    for part in (name, above):
+        subject = re.match(r"sub-[A-Za-z0-9]+(?![A-Za-z0-9])", part)
+        if subject is not None:
+            return subject.group()
+    fits = re.fullmatch(r"(?=[0-9_-]*[A-Za-z])[A-Za-z0-9][A-Za-z0-9_-]{0,63}", name)
+    return name if fits and not _NO_NAME.fullmatch(name) else "p01"
 
 
 def _first_moment(info: FileInfo) -> dt.datetime | None:

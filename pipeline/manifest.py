@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import tomllib
 from collections.abc import Mapping
@@ -34,11 +35,12 @@ def load_manifest(folder: Path) -> Manifest:
     if not path.is_file():
         if not path.parent.is_dir():
             raise MissingFileError("no such folder", file=path.parent)
+        _refuse_study(path.parent)
         raise MissingFileError(
             "the folder has no session.toml", file=path.parent, mend=f"Write one with: telltale init {path.parent}"
         )
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
         values = tomllib.loads(text)
     except UnicodeDecodeError as error:
         raise ManifestError("the manifest is not UTF-8 text", file=path, mend="Save it as UTF-8.") from error
@@ -51,6 +53,29 @@ def load_manifest(folder: Path) -> Manifest:
         raise ManifestError(explain(error, Manifest, text), file=path, mend="Correct the manifest.") from error
     _keep_inside(manifest, path)
     return manifest
+
+
+def sessions_in(folder: Path) -> list[str]:
+    """Session folders below a folder, up to three levels deep, by their paths from there."""
+    levels = (MANIFEST_NAME, f"*/{MANIFEST_NAME}", f"*/*/{MANIFEST_NAME}")
+    found = (path.parent.relative_to(folder) for level in levels for path in folder.glob(f"*/{level}"))
+    return sorted(place.as_posix() for place in found if not any(part.startswith(".") for part in place.parts))
+
+
+def _refuse_study(folder: Path) -> None:
+    """Return unless a folder of sessions was named where one session is wanted.
+
+    Raises:
+        MissingFileError: it was; the message names some.
+    """
+    names = sessions_in(folder)
+    if names:
+        some = ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+        raise MissingFileError(
+            f"this folder holds the sessions {some}" if len(names) > 1 else f"this folder holds the session {some}",
+            file=folder,
+            mend="Name one, or use telltale batch for all of them.",
+        )
 
 
 def _keep_inside(manifest: Manifest, path: Path) -> None:
@@ -83,15 +108,18 @@ def require_consent(manifest: Manifest, scope: str, path: Path, today: dt.date |
     """Return if the manifest records consent for `scope` ("analyse", "share" or "train").
 
     Raises:
-        ConsentError: no such consent, or it has expired; the message says which two lines to write.
+        ConsentError: no such consent, or it has expired; the message says which lines to write.
     """
     consent = manifest.consent
     if scope not in consent.scope:
+        lines = f"scope = {json.dumps([*consent.scope, scope])}"
+        if consent.date is None:
+            lines += " and date = YYYY-MM-DD"
         raise ConsentError(
             f"the manifest records no consent to {scope}",
             file=path,
             got=f"scope = {list(consent.scope)}",
-            mend=f'If these people agreed, write under [consent]: scope = ["{scope}"] and date = YYYY-MM-DD.',
+            mend=f"If these people agreed, write under [consent]: {lines}.",
         )
     if consent.expires is not None and consent.expires <= (today or dt.date.today()):
         raise ConsentError(
@@ -114,7 +142,7 @@ def write_clocks(path: Path, clocks: Mapping[str, tuple[float, float]], note: st
     """
     import tomlkit
 
-    document = tomlkit.parse(path.read_text(encoding="utf-8"))
+    document = tomlkit.parse(path.read_text(encoding="utf-8-sig"))
     changed = []
     for name, (offset_s, drift_ppm) in clocks.items():
         table = document.get("clocks", {}).get(name)

@@ -27,7 +27,8 @@ _CONSENT = """
 scope = {scope}
 {date}
 [[people]]
-id = "p01"
+id = {person}
+# One id is one person in all sessions of a study: give everybody their own.
 # role = "interviewee"   sex = ""   age_group = ""   culture = ""
 # Add one [[people]] for everybody recorded, and person = "..." to each stream. Others in view are not tracked.
 # A face video of several of them: people = ["p01", "p02"] instead, from the camera's left to right.
@@ -72,6 +73,7 @@ def render(
     consent: Sequence[str],
     broken: Sequence[TelltaleError],
     cues: Sequence[tuple[str, str, str, str]] = (),
+    person: str = "p01",
 ) -> str:
     """The whole manifest as text.
 
@@ -82,10 +84,15 @@ def render(
         consent: Scopes given on the command line.
         broken: Files that could not be read, listed as comments.
         cues: Clocks that can be aligned by sound: clock, own stream, stream against which, remark.
+        person: Whom the session shows.
     """
     slug = re.sub(r"[^A-Za-z0-9_.-]+", "_", name).strip("_.-") or "session"
     date = f"date = {dt.date.today().isoformat()}   # the day of this command: correct it\n" if consent else ""
-    parts = [_HEAD.format(name=_toml(slug[:64])), _CONSENT.format(scope=_toml(list(consent)), date=date), _CLOCKS]
+    parts = [
+        _HEAD.format(name=_toml(slug[:64])),
+        _CONSENT.format(scope=_toml(list(consent)), date=date, person=_toml(person)),
+        _CLOCKS,
+    ]
     if len(clocks) == 1:
         parts.append(f"# All streams come from one device: its clock is the session clock.\n[clocks.{_key(*clocks)}]\n")
         parts.append("reference = true\n\n")

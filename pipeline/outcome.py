@@ -130,17 +130,26 @@ class Result:
 
 
 def has_failed(problems: Sequence[Problem], sync: SyncReport) -> bool:
-    """Whether the exit status is 1.
+    """Whether the exit status is 1: whether `why_failed` has any reason for it."""
+    return bool(why_failed(problems, sync))
+
+
+def why_failed(problems: Sequence[Problem], sync: SyncReport) -> tuple[str, ...]:
+    """What makes the exit status 1, each thing in words; empty for status 0.
 
     So it is when something failed, when evidence contradicts the clocks, and when nobody vouches for the clocks of two
     streams of one body and what could prove them is too weak.
     """
-    return (
-        any(problem.severity == "error" for problem in problems)
-        or any(one.verdict == "fail" for one in sync.streams)
-        or any(one.verdict == "contradicts" for one in sync.checks)
-        or any(one.verdict == "too_weak" and unvouched(sync, one.own, one.against) for one in sync.checks)
-    )
+    errors = sum(problem.severity == "error" for problem in problems)
+    reasons = [f"{errors} {'error' if errors == 1 else 'errors'}"] if errors else []
+    reasons += [f"the clock of '{one.stream}' failed" for one in sync.streams if one.verdict == "fail"]
+    for one in sync.checks:
+        pair = f"the clocks of '{one.own}' and '{one.against}'"
+        if one.verdict == "contradicts":
+            reasons.append(f"{one.by} contradicts {pair}")
+        elif one.verdict == "too_weak" and unvouched(sync, one.own, one.against):
+            reasons.append(f"nobody vouches for {pair}, and nothing proves them")
+    return tuple(dict.fromkeys(reasons))
 
 
 def unvouched(sync: SyncReport, own: str, against: str) -> bool:

@@ -68,6 +68,47 @@ def test_what_is_no_study_is_refused_with_its_mend(tmp_path: Path) -> None:
         find_sessions(twice)
 
 
+def described(folder: Path, file: str = "a.csv") -> Path:
+    return put(folder / "session.toml", MANIFEST.replace("a.csv", file))
+
+
+def all_names(study: Path, out: Path | None = None) -> list[str]:
+    return [place.name for place in find_sessions(study, out, with_undescribed=True)]
+
+
+def test_folders_of_recordings_without_a_manifest_are_listed_where_asked_for(tmp_path: Path) -> None:
+    described(tmp_path / "anna")
+    put(tmp_path / "ben" / "videos" / "face.mp4", "")
+    put(tmp_path / "ben" / "voice.wav", "")
+    put(tmp_path / "cleo" / "ecg.csv", "time_s,ecg_mv\n" + "".join(f"{n / 100},{n % 7}\n" for n in range(2000)))
+    put(tmp_path / "labels" / "labels.csv", "session,label\nanna,lie\nben,truth\n")
+    put(tmp_path / "notes" / "readme.md", "none")
+    put(tmp_path / ".hidden" / "face.mp4", "")
+    put(tmp_path / "code" / "face.mp4", "")
+    put(tmp_path / "out" / "face.mp4", "")
+    put(tmp_path / "old" / "anna" / "result.json", "{}")
+    put(tmp_path / "old" / "anna" / "report" / "videos" / "face.mp4", "")
+    put(tmp_path / "anna" / "takes" / "face.mp4", "")
+    assert all_names(tmp_path, tmp_path / "out") == ["anna", "ben", "cleo"]
+    assert names(tmp_path, tmp_path / "out") == ["anna"], "other commands work with what is described"
+
+
+def test_recordings_that_a_manifest_names_are_no_session_of_their_own(tmp_path: Path) -> None:
+    put(tmp_path / "p01.toml", MANIFEST.replace("a.csv", "p01/face.mp4"))
+    put(tmp_path / "p01" / "face.mp4", "")
+    put(tmp_path / "p02" / "face.mp4", "")
+    described(tmp_path / "group" / "one", "../shared/room.wav")
+    put(tmp_path / "group" / "shared" / "room.wav", "")
+    assert all_names(tmp_path) == ["group_one", "p01", "p02"]
+
+
+def test_one_session_without_a_manifest_is_not_taken_apart(tmp_path: Path) -> None:
+    put(tmp_path / "voice.wav", "")
+    put(tmp_path / "videos" / "face.mp4", "")
+    with pytest.raises(NothingUsableError, match="telltale init"):
+        all_names(tmp_path)
+
+
 def test_only_takes_names_and_patterns(tmp_path: Path) -> None:
     for name in ("p01", "p02", "q01"):
         put(tmp_path / name / "session.toml")

@@ -106,6 +106,23 @@ def test_dry_run_writes_nothing(here: Here, study: Path, done: tuple[Path, Run],
     assert {path: path.stat().st_mtime_ns for path in done[0].rglob("*")} == before
 
 
+def test_a_folder_without_a_manifest_and_one_name_in_several_sessions_are_told(
+    here: Here, study: Path, tmp_path: Path
+) -> None:
+    for name in ("a", "b"):
+        shutil.copytree(study / "sub-01", tmp_path / "study" / name)
+    (tmp_path / "study" / "c").mkdir()
+    shutil.copy(study / "sub-01" / "voice.wav", tmp_path / "study" / "c")
+    run = here("batch", tmp_path / "study", "-o", tmp_path / "out", "--dry-run", "--json")
+    table = rows(run)
+    assert [row["status"] for row in table.values()] == ["would run", "would run", "skipped"]
+    assert "no session.toml" in table["c"]["reason"] and "telltale init" in table["c"]["reason"]
+    assert "p01 occurs in 2 sessions: taken as one person" in run.stderr
+    for name in ("a", "b"):
+        (tmp_path / "study" / name).rename(tmp_path / "study" / f"p01-{name}")
+    assert "occurs in" not in here("batch", tmp_path / "study", "-o", tmp_path / "out", "--dry-run").stderr
+
+
 def test_only_changed_and_failed_sessions_are_run_again(
     here: Here, study: Path, done: tuple[Path, Run], tmp_path: Path
 ) -> None:
@@ -155,6 +172,7 @@ def test_calls_that_make_no_sense_are_refused(
 def test_nothing_done_never_reads_as_success(telltale: Telltale, study: Path, tmp_path: Path) -> None:
     run = telltale("batch", study, "-o", tmp_path / "o", "--only", "sub-03,sub-04")
     assert run.returncode == 2 and "0 done, 1 failed, 1 skipped" in run.stderr
+    assert "telltale query" not in run.stderr
     assert not (tmp_path / "o" / "study.parquet").exists()
 
 

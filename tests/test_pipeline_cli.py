@@ -144,6 +144,7 @@ def test_missing_file_keeps_the_other_channels(telltale: Telltale, copy: Path, t
     (copy / "physio.csv").unlink()
     run = telltale("analyze", copy, "-o", tmp_path / "out")
     assert run.returncode == 1
+    assert run.stderr.splitlines()[-1].startswith("exit status 1: ") and "error" in run.stderr.splitlines()[-1]
     assert "physio.csv" in run.stderr
     table = pq.read_table(tmp_path / "out" / "timeline.parquet")
     assert table["physiology.valid"].to_pylist().count(True) == 0

@@ -272,3 +272,11 @@ def test_commands(result: Path, telltale: Callable[..., CompletedProcess[str]]) 
     (row,) = json.loads(table.stdout)["rows"]
     assert (row["kind"], row["a"], row["b"], row["events_a"], row["events_b"]) == ("micro", "machine", "anna", 1, 2)
     assert row["f1"] == 0
+
+
+@pytest.mark.parametrize("layout", ["wide", "tidy"])
+def test_the_timeline_is_not_taken_for_the_events(result: Path, layout: str) -> None:
+    exported(result, "csv", {"layout": layout})
+    with pytest.raises(MissingTrackError, match=r"this is the timeline; the events are in a_events\.csv") as found:
+        import_coding(result, result.parent / "a.csv", "anna")
+    assert found.value.mend == "Import a_events.csv." and found.value.got is None

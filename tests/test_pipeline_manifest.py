@@ -5,10 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from data_schemas.errors import ConsentError, ManifestError, MissingFileError
 from pipeline.config import load_config
+from pipeline.inspect import write_manifest
 from pipeline.manifest import load_manifest, require_consent, write_clocks
 
 GOOD = """\
@@ -82,11 +84,60 @@ def test_broken_toml_and_wrong_encoding(tmp_path: Path) -> None:
         load_manifest(tmp_path)
 
 
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    folder = write(tmp_path, GOOD)
+    (folder / "session.toml").write_text(GOOD, encoding="utf-8-sig")
+    assert load_manifest(folder).name == "p01"
+    assert write_clocks(folder / "session.toml", {"camera": (1.25, 0.0)}, "measured") == ["camera"]
+    assert load_manifest(folder).clocks["camera"].offset_s == 1.25
+
+
+def test_an_unknown_version_names_the_one_that_is_known(tmp_path: Path) -> None:
+    text = fault(tmp_path, GOOD.replace("schema_version = 1", "schema_version = 2"))
+    assert "schema_version = 2 is not known" in text and "known is 1" in text
+
+
+def test_a_folder_of_sessions_is_no_session_and_gets_no_manifest(tmp_path: Path) -> None:
+    for name in ("sim01", "sub-02/ses-a"):
+        (tmp_path / name).mkdir(parents=True)
+        write(tmp_path / name, GOOD)
+    with pytest.raises(MissingFileError, match="holds the sessions sim01, sub-02/ses-a") as caught:
+        load_manifest(tmp_path)
+    assert "telltale batch" in str(caught.value) and "telltale init" not in str(caught.value)
+    with pytest.raises(ManifestError, match="sessions already"):
+        write_manifest(tmp_path)
+    assert not (tmp_path / "session.toml").exists()
+
+
+@pytest.mark.parametrize(
+    ("place", "who"),
+    [
+        ("anna", "anna"), ("P_07-b", "P_07-b"), ("sub-03", "sub-03"), ("sub-03/ses-a", "sub-03"), ("mine", "mine"),
+        ("sub-03_ses-a_task-x", "sub-03"), ("session", "p01"), ("Session_2", "p01"), ("recordings", "p01"),
+        ("my_session", "p01"), ("ses-01", "p01"), ("data", "p01"), ("2026-01-31", "p01"), ("größe", "p01"),
+        ("a b", "p01"), ("x" * 70, "p01"),
+    ],
+)  # fmt: skip
+def test_the_person_is_named_after_the_folder(tmp_path: Path, place: str, who: str) -> None:
+    folder = tmp_path / place
+    folder.mkdir(parents=True)
+    times = np.arange(0, 20, 0.01)
+    rows = "".join(f"{t:.2f},{np.sin(t):.4f}\n" for t in times)
+    (folder / "ecg.csv").write_text(f"time_s,ecg_mv\n{rows}", encoding="utf-8")
+    write_manifest(folder, ["analyse"])
+    assert [one.id for one in load_manifest(folder).people] == [who]
+
+
 def test_consent_is_enforced(tmp_path: Path) -> None:
     manifest = load_manifest(write(tmp_path, GOOD))
     require_consent(manifest, "analyse", tmp_path)
     with pytest.raises(ConsentError, match="no consent to train"):
         require_consent(manifest, "train", tmp_path)
+    with pytest.raises(ConsentError, match=r'scope = \["analyse", "train"\]\.'):  # what is there already stays
+        require_consent(manifest, "train", tmp_path)
+    nothing = load_manifest(write(tmp_path, GOOD.replace('["analyse"]', "[]").replace("date = 2026-01-02", "")))
+    with pytest.raises(ConsentError, match=r'scope = \["share"\] and date = YYYY-MM-DD'):
+        require_consent(nothing, "share", tmp_path)
     expired = load_manifest(write(tmp_path, GOOD.replace("date = 2026-01-02", "expires = 2026-03-01")))
     require_consent(expired, "analyse", tmp_path, today=dt.date(2026, 2, 28))
     with pytest.raises(ConsentError, match="expired on 2026-03-01"):

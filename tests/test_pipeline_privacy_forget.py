@@ -145,11 +145,24 @@ def test_models_trained_with_them_are_listed_and_marked(copy: tuple[Path, Path],
 def test_a_dry_run_changes_nothing(copy: tuple[Path, Path]) -> None:
     before = content(copy[0].parent)
     report = forget("p01", copy[0], dry_run=True)
-    assert {line.what for line in report.lines} == {"result", "cache", "catalogue", "manifest", "recording"}
+    kinds = {line.what for line in report.lines}
+    assert kinds == {"result", "cache", "catalogue", "manifest", "recording", "state", "key", "search"}
     after = content(copy[0].parent)
     assert {name for name in {*before, *after} if before.get(name) != after.get(name)} <= {
         str(copy[1] / ".telltale" / "lock")
     }
+    assert forget("p01", copy[0]).lines == report.lines, "the real run lists the same"
+
+
+def test_a_session_by_itself_leaves_the_rest_of_its_study_alone(copy: tuple[Path, Path]) -> None:
+    study, out = copy
+    pair = content(out / "pair")
+    planned = forget("p01", study / "sub-p01", dry_run=True)
+    report = forget("p01", study / "sub-p01")
+    assert report.lines == planned.lines and report.remaining == 0
+    assert not (out / "sub-p01").exists() and content(out / "pair") == pair
+    assert {row["person"] for row in query(out, "SELECT DISTINCT person FROM timeline")} == {"p01", "p02"}
+    assert batch(study, out) == {"sub-p01": "skipped", "sub-p02": "done", "pair": "done"}
 
 
 def test_a_folder_of_results_will_do_and_strangers_are_refused(copy: tuple[Path, Path], tmp_path: Path) -> None:
@@ -218,9 +231,11 @@ def test_every_command_on_results_is_noted_and_exports_are_pointed_at(copy: tupl
     taken.close()
     assert audit.verify().broken == ()
     report = forget("p01", study)
-    (line,) = [one for one in report.lines if one.what == "export"]
-    assert (line.where, line.action) == (str(tmp_path / "given" / "pair.csv"), "look at it")
-    assert "names the person" in line.note and (tmp_path / "given" / "pair.csv").exists()
+    lines = [one for one in report.lines if one.what == "export"]
+    written = {str(path) for path in (tmp_path / "given").iterdir()}
+    assert len(written) > 1 and {line.where for line in lines} == written, "a format may write several files"
+    assert {line.action for line in lines} == {"look at it"} and all(Path(line.where).exists() for line in lines)
+    assert "names the person" in {line.where: line.note for line in lines}[str(tmp_path / "given" / "pair.csv")]
 
 
 def test_a_long_report_in_a_folder_of_its_own_is_made_anew_without_the_person(copy: tuple[Path, Path]) -> None:

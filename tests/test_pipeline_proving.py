@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from data_schemas.result import Problem, StreamSync, SyncCheck, SyncReport
-from pipeline.outcome import has_failed
+from pipeline.outcome import has_failed, why_failed
 from pipeline.proofs import Proof
 from pipeline.proving import _with_proofs
 
@@ -52,3 +52,16 @@ def test_errors_failed_streams_and_contradictions_make_the_exit_status_1() -> No
     check = SyncCheck(own="a", against="b", by="sound", verdict="contradicts")
     assert has_failed([], report().model_copy(update={"checks": [check]}))
     assert not has_failed([], report().model_copy(update={"checks": [check.model_copy(update={"verdict": "agrees"})]}))
+
+
+def test_what_makes_the_exit_status_1_is_said_in_words() -> None:
+    assert why_failed([Problem(severity="warning", what="w")], report()) == ()
+    problems = [Problem(severity="error", what=what) for what in "ab"]
+    check = SyncCheck(own="a", against="b", by="sound", verdict="contradicts")
+    found = report().model_copy(update={"checks": [check, check]})
+    assert why_failed(problems, found) == ("2 errors", "sound contradicts the clocks of 'a' and 'b'")
+    rows = [row.model_copy(update={"method": "assumed", "clock": row.stream}) for row in report().streams]
+    weak = _with_proofs(report().model_copy(update={"streams": rows}), [proof("too weak")])
+    assert why_failed([], weak) == ("nobody vouches for the clocks of 'face' and 'ecg', and nothing proves them",)
+    bad = [report().streams[0].model_copy(update={"verdict": "fail"})]
+    assert why_failed([], report().model_copy(update={"streams": bad})) == ("the clock of 'face' failed",)

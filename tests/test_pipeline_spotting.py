@@ -147,3 +147,14 @@ def test_the_command_draws_and_names_spotters(telltale: Callable[..., Any], smil
     odd = telltale("spot", smiling, "-o", tmp_path / "no.csv", "--format", "xml")
     assert odd.returncode == 2 and "megc" in odd.stderr
     assert not (tmp_path / "no.csv").exists()
+
+
+def test_the_command_counts_what_goes_into_the_file(
+    telltale: Callable[..., Any], smiling: Path, tmp_path: Path
+) -> None:
+    run = telltale("spot", smiling, "-o", tmp_path / "events.csv", "--spotter", "regional")
+    assert run.returncode == 0, run.stderr
+    written = list(csv.DictReader((tmp_path / "events.csv").read_text(encoding="utf-8").splitlines()))
+    shown = " ".join(run.stdout.split())
+    assert f"{len(written)} micro- or macro-expression" in shown and len(written) >= 1
+    assert "blink" not in shown and "gaze" not in shown

@@ -198,3 +198,14 @@ def test_the_shared_cues_are_chance_as_scikit_learn_says_too(
     assert low <= roc_auc_score(y, scores) <= high
     assert abs(balanced_accuracy_score(y, scores > 0) - told["prediction"]["balanced_accuracy"]) < 0.1
     assert 0.35 < roc_auc_score(y, scores) < 0.62
+
+
+def test_a_misspelt_column_names_the_nearest_of_many(here: Telltale, tmp_path: Path) -> None:
+    frame = write_table(tmp_path / "cues.csv")
+    others = pd.DataFrame({"condition": frame["said"], **{f"other{n}": 1.0 for n in range(100)}})
+    pd.concat([frame, others], axis=1).to_csv(tmp_path / "cues.csv")
+    run = here("study", tmp_path / "cues.csv", "--label", "Conditon", "--subject", "who", "-o", tmp_path / "out")
+    assert run.returncode == 2
+    assert "expected condition (nearest of " in run.stderr and "other1" not in run.stderr
+    far = here("study", tmp_path / "cues.csv", "--label", "zzz", "--subject", "who", "-o", tmp_path / "out")
+    assert f"... ({len(pd.read_csv(tmp_path / 'cues.csv').columns)} columns)" in far.stderr

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data_schemas.errors import ManifestError, MissingFileError, NothingUsableError
+from pipeline.batch.undescribed import SKIPPED, undescribed
 from pipeline.manifest import MANIFEST_NAME
 
-_SKIPPED = ("derivatives", "code", "truth")
 _PLACE_COLUMNS = ("folder", "manifest", "path", "session_folder", "dir")
 _NAME_COLUMNS = ("session", "session_id", "name")
 _LONGEST = 120
@@ -35,7 +35,7 @@ class Place:
     labels: Mapping[str, str] = field(default_factory=dict)
 
 
-def find_sessions(study: Path, out: Path | None = None) -> list[Place]:
+def find_sessions(study: Path, out: Path | None = None, *, with_undescribed: bool = False) -> list[Place]:
     """All sessions of a study, in order of their names.
 
     - A folder: every `session.toml` below it, at any depth, and every other `.toml` that is a manifest (a table
@@ -49,6 +49,7 @@ def find_sessions(study: Path, out: Path | None = None) -> list[Place]:
     Args:
         study: Folder or table.
         out: Folder of the results, which is not searched.
+        with_undescribed: List folders of recordings that no manifest names too, with the manifest that is missing.
 
     Raises:
         MissingFileError: no such folder or table.
@@ -61,7 +62,9 @@ def find_sessions(study: Path, out: Path | None = None) -> list[Place]:
         places = [Place("", study)] if study.suffix == ".toml" else _of_table(study)
         root = study.parent
     else:
-        places, root = [Place("", path) for path in _walk(study, out)], study
+        found = list(_walk(study, out))
+        found += undescribed(study, out, found) if with_undescribed else []
+        places, root = [Place("", path) for path in found], study
     if not places:
         raise NothingUsableError(
             "the study holds no session", file=study, expected=f"folders with a {MANIFEST_NAME}",
@@ -78,7 +81,7 @@ def _walk(study: Path, out: Path | None) -> Iterator[Path]:
         inside[:] = sorted(
             name
             for name in inside
-            if not name.startswith(".") and name not in _SKIPPED and (here / name).resolve() != leave_out
+            if not name.startswith(".") and name not in SKIPPED and (here / name).resolve() != leave_out
         )
         if MANIFEST_NAME in files:
             yield here / MANIFEST_NAME
@@ -97,7 +100,7 @@ def _walk(study: Path, out: Path | None) -> Iterator[Path]:
 
 def _is_manifest(path: Path) -> bool:
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
+        text = path.read_text(encoding="utf-8-sig", errors="replace")
     except OSError:
         return False
     try:

@@ -73,7 +73,7 @@ def look(study: Path, out: Path, config: Config, *, patterns: str = "", retry: b
     Returns:
         One entry per session, and how many sessions `patterns` leaves out.
     """
-    places = find_sessions(study, out)
+    places = find_sessions(study, out, with_undescribed=True)
     picked = only(places, patterns) if patterns else places
     entries = plan(picked, Layout(out), config, base_of(study), retry=retry)
     return entries, len(places) - len(picked)
@@ -115,7 +115,7 @@ def run_batch(
     """
     from pipeline.catalogue.build import build_catalogue
 
-    places = find_sessions(study, out)  # before anything is made
+    places = find_sessions(study, out, with_undescribed=True)  # before anything is made
     layout = Layout(out)
     layout.make(study)
     with held(layout.inner / "lock"):

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from mimetypes import guess_type
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from pipeline.cli.terminal import progress, say, show_object, show_table
+from data_schemas.errors import InvalidValueError
+from pipeline.cli.terminal import counted, only_given, progress, quoted, say, show_object, show_table
 
 if TYPE_CHECKING:
     from pipeline.outcome import Result
+
+_PLAIN = {"video": "spot", "audio": "voice"}
+"""Kind of a file by its name -> the command that takes it without a manifest."""
 
 
 def register(app: typer.Typer) -> None:
@@ -23,21 +28,29 @@ def register(app: typer.Typer) -> None:
         folder: Path = typer.Argument(..., metavar="DIR", help="Session folder with a session.toml."),
         out: Path = typer.Option(..., "-o", "--out", metavar="OUT", help="Folder for the result."),
         strict: bool = typer.Option(False, "--strict", help="Stop at the first problem instead of going on."),
-        grid_hz: float = typer.Option(25.0, "--grid-hz", help="Rows per second of the timeline."),
+        grid_hz: float | None = typer.Option(None, "--grid-hz", help="Rows per second of the timeline (25)."),
         no_faces: bool = typer.Option(False, "--no-faces", help="No pictures of faces in the report."),
-        device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps, for the torch parts."),
+        device: str | None = typer.Option(None, "--device", help="auto, cpu, cuda or mps, for the torch parts."),
         weights: Path | None = typer.Option(None, "--weights", metavar="MODEL", help="Of telltale train, or your own."),
         config: Path | None = typer.Option(None, "--config", help="TOML file with further settings."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline import Analyzer, load_config
         from pipeline.manifest import load_manifest
-        from pipeline.outcome import refuse_overwriting
+        from pipeline.outcome import refuse_overwriting, why_failed
         from pipeline.privacy import keys, records
 
+        _refuse_file(folder)
         refuse_overwriting(out, folder)
-        more = {} if weights is None else {"fusion_weights": weights}
-        settings = load_config(config, strict=strict, grid_hz=grid_hz, faces=not no_faces, device=device, **more)
+        faces = False if no_faces else None
+        given = only_given(
+            strict=strict or None, faces=faces, grid_hz=grid_hz, device=device, fusion_weights=weights
+        )  # fmt: skip
+        settings = load_config(config, **given)
+        if settings.device not in ("auto", "cpu"):
+            from fusion.inference import pick_device
+
+            pick_device(settings.device)
         manifest = load_manifest(folder)
         people = {manifest.name: [person.id for person in manifest.people]}
         records.begin("analyze", keys.study_root(folder), people, out, say)
@@ -50,7 +63,27 @@ def register(app: typer.Typer) -> None:
             show_table(summary_rows(result), f"{result.record.session}: {result.record.duration_s:.1f} s")
         tell_problems(result)
         say(f"Timeline: {saved / 'timeline.parquet'}   Report: {saved / 'report.html'}")
+        if result.exit_status:
+            say(f"exit status 1: {'; '.join(why_failed(result.record.problems, result.sync))}", "yellow")
         raise typer.Exit(result.exit_status)
+
+
+def _refuse_file(path: Path) -> None:
+    """Return unless a recording was named where a session folder is wanted.
+
+    Raises:
+        InvalidValueError: it is a file other than a manifest.
+    """
+    if not path.is_file() or path.suffix == ".toml":
+        return
+    kind, _ = guess_type(path.name)
+    command = _PLAIN.get((kind or "").partition("/")[0])
+    alone = f"Run telltale {command} {quoted(path)} -o OUT, or put it" if command else "Put it"
+    raise InvalidValueError(
+        f"that is a {'video' if command == 'spot' else 'sound file' if command else 'file'}, not a session folder",
+        file=path,
+        mend=f"{alone} into a session folder: telltale init writes the manifest.",
+    )
 
 
 def summary_rows(result: Result) -> Sequence[dict[str, object]]:
@@ -74,4 +107,4 @@ def tell_problems(result: Result) -> None:
             say(f"{problem.severity}: {problem.what}", colours[problem.severity])
     notes = sum(problem.severity == "note" for problem in result.record.problems)
     if notes:
-        say(f"{notes} notes in result.json")
+        say(f"{counted(notes, 'note')} in result.json")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from data_schemas.errors import InvalidValueError
-from pipeline.cli.terminal import quoted, say, show_object, show_table
+from pipeline.cli.terminal import counted, only_given, quoted, say, show_object, show_table
 
 if TYPE_CHECKING:
     from pipeline.batch.layout import State
@@ -33,9 +34,9 @@ def register(app: typer.Typer) -> None:
         dry_run: bool = typer.Option(False, "--dry-run", help="Say what would be done; write nothing."),
         only: str = typer.Option("", "--only", metavar="P", help='Sessions by name or pattern: "p01,sub-0*".'),
         retry: bool = typer.Option(False, "--retry", help="Run sessions again that failed or are done in part."),
-        grid_hz: float = typer.Option(25.0, "--grid-hz", help="Rows per second of the timelines."),
+        grid_hz: float | None = typer.Option(None, "--grid-hz", help="Rows per second of the timelines (25)."),
         no_faces: bool = typer.Option(False, "--no-faces", help="No pictures of faces in the reports."),
-        device: str = typer.Option("auto", "--device", help="auto, cpu, cuda or mps, for the torch parts."),
+        device: str | None = typer.Option(None, "--device", help="auto, cpu, cuda or mps, for the torch parts."),
         config: Path | None = typer.Option(None, "--config", help="TOML file with further settings."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
@@ -44,17 +45,20 @@ def register(app: typer.Typer) -> None:
         from pipeline.cli.batch_display import display
         from pipeline.privacy import records
 
-        settings = load_config(config, grid_hz=grid_hz, faces=not no_faces, device=device)
+        faces = False if no_faces else None
+        settings = load_config(config, **only_given(faces=faces, grid_hz=grid_hz, device=device))
         if settings.fusion_weights is not None:
             settings = settings.model_copy(update={"fusion_weights": settings.fusion_weights.absolute()})
         engine = _engine(jobs, scheduler, slurm, out)
         if dry_run:
             entries, left_out = look(study, out, settings, patterns=only, retry=retry)
             _tell_left_out(left_out)
+            _tell_shared(entries)
             show_table([_plan_row(entry) for entry in entries], f"What batch would do with {study}", as_json)
             raise typer.Exit(1 if any(_refused(entry) for entry in entries) else 0)
 
         def note(entries: Sequence[Entry]) -> None:
+            _tell_shared(entries)
             running = {entry.place.name: entry.state.people for entry in entries if entry.todo == "run"}
             records.begin("batch", base_of(study), running, out, say)
 
@@ -66,7 +70,8 @@ def register(app: typer.Typer) -> None:
         records.end("batch", base_of(study), **counts)
         show_table([_row(state, out) for state in outcome.states], f"Sessions of {study}", as_json)
         _tell(outcome.states, outcome.taken, outcome.spoilt)
-        say(f'Results: {out}   Next: telltale query {quoted(out)} "SELECT * FROM sessions"')
+        if counts["done"]:
+            say(f'Results: {out}   Next: telltale query {quoted(out)} "SELECT * FROM sessions"')
         raise typer.Exit(outcome.exit_status)
 
     @app.command(help="Ask the catalogue of a study by SQL; tables: sessions, people, labels, channels, events, "
@@ -85,8 +90,8 @@ def register(app: typer.Typer) -> None:
         if as_json:
             show_object({"rows": rows})
         else:
-            show_table(rows)
-            say(f"{len(rows)} rows")
+            show_table(rows, as_named=True, mend="--json shows them, or SELECT fewer")
+            say(counted(len(rows), "row"))
 
 
 def _engine(jobs: int, scheduler: str, slurm: Path | None, out: Path) -> Engine:
@@ -136,6 +141,31 @@ def _refused(entry: Entry) -> bool:
 def _tell_left_out(left_out: int) -> None:
     if left_out:
         say(f"--only leaves out {left_out} sessions")
+
+
+def _tell_shared(entries: Sequence[Entry]) -> None:
+    """Name people who occur in several sessions, unless the folders say so too: sub-01/ses-a, sub-01/ses-b."""
+    places: dict[str, list[Path]] = {}
+    for entry in entries:
+        for person in entry.state.people:
+            places.setdefault(person, []).append(entry.place.manifest)
+    shared = [
+        f"{person} occurs in {len(own)} sessions"
+        for person, own in sorted(places.items())
+        if len(own) > 1 and not _says_so(person, own)
+    ]
+    if shared:
+        more = f"; and {len(shared) - 3} more" if len(shared) > 3 else ""
+        each = "each taken as one person" if len(shared) > 1 else "taken as one person"
+        say(f"{'; '.join(shared[:3])}{more}: {each}")
+
+
+def _says_so(person: str, manifests: Sequence[Path]) -> bool:
+    """Whether the paths of all sessions name one subject of BIDS, or this person."""
+    paths = [path.absolute().as_posix() for path in manifests]
+    subjects = {found.group() if (found := re.search(r"(?<=/)sub-[A-Za-z0-9]+", path)) else None for path in paths}
+    own = re.compile(rf"(?<![A-Za-z0-9]){re.escape(person)}(?![A-Za-z0-9])")
+    return (len(subjects) == 1 and None not in subjects) or all(own.search(path) for path in paths)
 
 
 def _tell(states: Sequence[State], taken: int, spoilt: int) -> None:

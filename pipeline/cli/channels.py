@@ -12,7 +12,7 @@ from data_schemas.errors import InvalidValueError, NothingUsableError, TelltaleE
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook
 from modalities.face.spotting.base import SPOTTERS
-from pipeline.cli.terminal import progress, say, show_table
+from pipeline.cli.terminal import counted, progress, say, show_table
 
 if TYPE_CHECKING:
     from data_schemas.stream import Stream
@@ -42,7 +42,7 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from modalities.face.spotting.base import load_spotter
-        from pipeline.spotting import FORMATS, spot_video, write_spots
+        from pipeline.spotting import FORMATS, KINDS, spot_video, write_spots
 
         if spotter is not None:
             load_spotter(spotter)
@@ -72,7 +72,12 @@ def register(app: typer.Typer) -> None:
             raise NothingUsableError("not one video could be read", got=", ".join(about["video"] for about in summary))
         out.parent.mkdir(parents=True, exist_ok=True)
         out.write_text(write_spots(rows, form), encoding="utf-8", newline="")
-        show_table(rows if as_json else summary, f"{len(rows)} events, written to {out}", as_json)
+        found_what = counted(len(rows), "micro- or macro-expression")
+        about_videos = ("video", "frames", "face_found", *KINDS, "problem")
+        show_table(
+            rows if as_json else summary, f"{found_what}, written to {out}", as_json,
+            columns=None if as_json else about_videos,
+        )  # fmt: skip
         for video, picture in drawn.items():
             say(f"{video.name}: drawn to {picture}")
         raise typer.Exit(1 if failed else 0)
@@ -192,7 +197,12 @@ def _run(
                 if channel == "physiology":
                     encoding = react_to_markers(file, encoding, rate, hook)
         except TelltaleError as error:
-            say(f"{file.name}: {error}", "red")
+            if channel == "physiology":
+                _name_options(error)
+            if len(files) == 1:
+                raise
+            if not as_json:
+                say(f"{file.name}: {error}", "red")
             journal.note("problem", file=str(file), what=str(error))
             rows.append({"file": file.name, "problem": str(error)})
             status = 1
@@ -207,7 +217,8 @@ def _run(
             say(f"{file.name}: {warning}", "yellow")
     if not usable:
         raise NothingUsableError(
-            f"no file gave anything for the {channel} channel", got="; ".join(r["problem"] for r in rows)
+            f"no file gave anything for the {channel} channel",
+            got="; ".join(row["problem"] for row in rows) if as_json else ", ".join(row["file"] for row in rows),
         )
     journal.write(out / "log.jsonl")
     if as_json:
@@ -217,6 +228,15 @@ def _run(
         measures = [{"measure": key, "value": value} for key, value in row.items() if key != "file"]
         show_table(measures, f"{row['file']}: written to {out}")
     return status
+
+
+def _name_options(error: TelltaleError) -> None:
+    """Say in options of the command what the readers expect in a manifest."""
+    if error.expected is not None and "rate_hz = " in str(error.expected):
+        error.stream = None
+        error.expected = "--rate HZ"
+        times = f"{error.mend} " if error.mend else ""
+        error.mend = f"{times}A column of times is named in a manifest: telltale init writes one."
 
 
 def _save(encoding: Encoding, folder: Path) -> None:

@@ -50,7 +50,7 @@ def register(app: typer.Typer) -> None:
             options=_settings(option),
             overwrite=overwrite,
         )
-        records.note_export(result, done.target)
+        records.note_export(result, *done.files)
         for note in done.notes:
             say(note, "yellow")
         if deidentify:
@@ -62,13 +62,18 @@ def register(app: typer.Typer) -> None:
                     "out": str(done.target),
                     "files": [str(path) for path in done.files],
                     "events": done.events,
+                    "rows": list(done.rows),
                     "people": done.people,
                     "notes": list(done.notes),
                 }
             )
         else:
-            rows = [{"file": str(path), "bytes": _size(path)} for path in done.files]
-            show_table(rows, f"{done.events} events, as {to}")
+            tables = any(count is not None for count in done.rows)
+            rows = [
+                {"file": str(path), **({"rows": count} if tables else {}), "bytes": _size(path)}
+                for path, count in zip(done.files, done.rows, strict=True)
+            ]
+            show_table(rows, f"Written as {to}")
         raise typer.Exit(1 if any(isinstance(note, LeftOut) for note in done.notes) else 0)
 
 

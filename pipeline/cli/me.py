@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +22,14 @@ _DATA = (
 _JOBS = "Processes of one thread each."
 _RESUME = "Folder of finished folds and computed flow maps; the same command goes on from it."
 _JSON = "Print one JSON object."
+_STATUS = {
+    "as published": "the same layers and widths as in the paper",
+    "reduced": "the same layers with fewer channels, or smaller pictures",
+    "kind of": "the idea of the paper on the input at hand; what differs stands in source (--json)",
+    "own": "Telltale's, trained anew in every bench",
+    "with weights": "Telltale's, answers at once with the weights that come with it",
+}
+"""What `telltale me models` means by its last column."""
 
 
 def register(app: typer.Typer) -> None:
@@ -41,8 +50,15 @@ def register(app: typer.Typer) -> None:
         from modalities.face.recognition.systems import SYSTEMS
         from modalities.face.recognition.zoo.catalogue import catalogue_rows
 
-        columns = None if as_json else ("model", "paper", "year", "takes", "parameters", "status")
-        show_table(catalogue_rows(SYSTEMS.values()), "Recognition systems (all parts with --json)", as_json, columns)
+        rows = catalogue_rows(SYSTEMS.values())
+        if as_json:
+            show_table(rows, as_json=True)
+            return
+        shown = ("model", "paper", "year", "takes", "parameters", "status")
+        plain = [{**row, "paper": _without_year(row["paper"], row["year"])} for row in rows]
+        show_table(plain, "Recognition systems (all parts with --json)", columns=shown)
+        for status, meaning in _STATUS.items():
+            say(f"{status}: {meaning}")
 
     @group.command(
         help="Systems under one protocol: trained on some persons, tested on others.\n\n"
@@ -212,6 +228,12 @@ def _read(data: Path, jobs: int, resume: Path | None, clips: bool = False) -> Sa
     for note in read.notes:
         say(note, "yellow")
     return read.samples
+
+
+def _without_year(paper: str, year: int | None) -> str:
+    """The paper, less its year where that stands in a column of its own; with a second year in it, as it is."""
+    years = re.findall(r"\b(?:19|20)\d\d\b", paper)
+    return paper.replace(f" {year}", "", 1) if years == [str(year)] else paper
 
 
 def _show_default(samples: Samples, weights: Path | None, as_json: bool) -> None:

@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
                  "Example: telltale forget p07 sessions --dry-run")  # fmt: skip
     def forget(
         person: str = typer.Argument(..., metavar="PERSON", help="As the manifests name them."),
-        study: Path = typer.Argument(..., metavar="STUDY", help="The study, or a folder of results of it."),
+        study: Path = typer.Argument(..., metavar="STUDY", help="The study, a session of it, or results of these."),
         results: list[Path] = typer.Option([], "--results", help="A further folder of results; may be repeated."),
         dry_run: bool = typer.Option(False, "--dry-run", help="List what would be done; change nothing."),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),

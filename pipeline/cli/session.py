@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from data_schemas.errors import ManifestError
-from pipeline.cli.terminal import progress, quoted, say, show_table
+from pipeline.cli.terminal import counted, progress, quoted, say, show_table
 
 _SCOPES = ("analyse", "share", "train")
 
@@ -62,7 +62,7 @@ def register(app: typer.Typer) -> None:
         show_table([finding.row() for finding in findings], f"Findings for {folder}", as_json)
         errors = sum(finding.severity == "error" for finding in findings)
         if errors:
-            say(f"{errors} errors: analyze would refuse or leave channels out.", "red")
+            say(f"{counted(errors, 'error')}: analyze would refuse or leave channels out.", "red")
         else:
             out = Path("results") / folder.resolve().name
             say(f"Nothing stands in the way. Next: telltale analyze {quoted(folder)} -o {quoted(out)}")

@@ -46,29 +46,77 @@ def quoted(path: Path) -> str:
     return f'"{text}"' if re.search(r"[\s'&;()]", text) else text
 
 
+_PADDING = 2
+_FOLDED = 16
+"""A cell longer than this may be folded to make room for further columns."""
+
+
+def only_given(**options: Any) -> dict[str, Any]:
+    """The options that are not None: what was not given must not override a configuration file."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
+def counted(number: int, thing: str) -> str:
+    """A number with its noun: "1 row", "2 rows"."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def show_table(
-    rows: Sequence[Mapping[str, Any]], title: str = "", as_json: bool = False, columns: Sequence[str] | None = None
+    rows: Sequence[Mapping[str, Any]],
+    title: str = "",
+    as_json: bool = False,
+    columns: Sequence[str] | None = None,
+    *,
+    as_named: bool = False,
+    mend: str = "--json shows them",
 ) -> None:
     """Print rows to stdout, as a table for people or as `{"rows": [...]}`.
+
+    As many columns as fit are printed; those that do not are named on stderr.
 
     Args:
         rows: One mapping per row with the same keys.
         title: Printed above the table.
         as_json: One JSON object instead.
         columns: Column order; by default the keys of the first row.
+        as_named: Column names stay as they are; else underscores become spaces.
+        mend: How the columns that did not fit can be seen.
     """
     if as_json:
         sys.stdout.write(json.dumps({"rows": [dict(row) for row in rows]}, ensure_ascii=False, default=str) + "\n")
         return
     names = list(columns or (rows[0] if rows else []))
-    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for name in names:
-        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
-        table.add_column(name.replace("_", " "), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*[_cell(row.get(name)) for name in names])
     output = Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=140)
+    heads = {name: name if as_named else name.replace("_", " ") for name in names}
+    shown = names[: _fitting([_least_width(rows, name, heads[name]) for name in names], output.width)]
+    table = Table(title=title or None, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for name in shown:
+        numeric = all(isinstance(row.get(name), int | float | None) for row in rows)
+        table.add_column(escape(heads[name]), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*[_cell(row.get(name)) for name in shown])
     output.print(table)
+    left = names[len(shown) :]
+    if left:
+        some = ", ".join(left[:3]) + (" ..." if len(left) > 3 else "")
+        say(f"{len(left)} of {counted(len(names), 'column')} do not fit here: {some}; {mend}", "yellow")
+
+
+def _least_width(rows: Sequence[Mapping[str, Any]], name: str, head: str) -> int:
+    """Characters that a column needs: its longest word of the head, its longest cell up to where cells are folded."""
+    cells = max((len(_text(row.get(name))) for row in rows), default=0)
+    return max(min(cells, _FOLDED), *(len(word) for word in head.split() or [""]), 1)
+
+
+def _fitting(widths: Sequence[int], room: int) -> int:
+    """How many of these columns stand beside each other; at least one."""
+    used, fitting = -_PADDING, 0
+    for width in widths:
+        used += width + _PADDING
+        if used > room:
+            break
+        fitting += 1
+    return max(fitting, min(1, len(widths)))
 
 
 def show_object(value: Mapping[str, Any]) -> None:
@@ -76,12 +124,16 @@ def show_object(value: Mapping[str, Any]) -> None:
     sys.stdout.write(json.dumps(value, ensure_ascii=False, default=str) + "\n")
 
 
-def _cell(value: Any) -> str:
+def _text(value: Any) -> str:
     if value is None:
         return "-"
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".") if abs(value) < 1e6 else f"{value:.3g}"
-    text = str(value)
+    return str(value)
+
+
+def _cell(value: Any) -> str:
+    text = _text(value)
     colour = {"error": "red", "fail": "red", "warning": "yellow", "warn": "yellow", "ok": "green", "pass": "green"}
     return f"[{colour[text]}]{text}[/]" if text in colour else escape(text)
 

@@ -130,6 +130,13 @@ def read_table(path: Path, content: Content) -> RawFile:
     coded = tuple((person, channel, kind) for person, channel, kind in about.get("coded", ()))
     tiers: dict[str, list[Note]] = {}
     own = set(OWN) <= set(columns)
+    if not own and columns[:2] in (["person", "time_s"], ["time_s", "person"]):
+        events = path.with_name(f"{path.stem}_events{path.suffix}")
+        raise MissingTrackError(
+            f"this is the timeline; the events are in {events.name}",
+            file=path,
+            mend=f"Import {events.name}." if events.is_file() else "Export again with --to csv: both are written.",
+        )
     if not own and not set(BORIS) <= set(columns):
         raise MissingTrackError(
             "the table is neither one of Telltale nor one of BORIS",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from pipeline.export.content import Content, read_content
-from pipeline.export.format import Format, check_options, load_format
+from pipeline.export.format import Format, check_options, is_on, load_format
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,9 @@ class Exported:
         target: The file or folder asked for.
         files: All that was written, target first.
         notes: What the user should know.
-        events: How many events went out.
+        events: How many events of the result were wanted, all kinds; a format may have no room for some.
         people: How many people.
+        rows: Of each file its rows, None where it is no table.
     """
 
     target: Path
@@ -30,6 +31,7 @@ class Exported:
     notes: tuple[str, ...]
     events: int
     people: int
+    rows: tuple[int | None, ...] = ()
 
 
 def export_result(
@@ -76,7 +78,39 @@ def export_result(
 
         content = hide(content, Aliases.of_user(content))
     files, notes = write(form, content, target, given, overwrite)
-    return Exported(target, files, tuple(notes), len(content.events), len(content.people))
+    heads = 2 if given.get("units_row") and is_on(given, "units_row") else 1
+    rows = tuple(rows_in(file, heads) for file in files)
+    return Exported(target, files, tuple(notes), len(content.events), len(content.people), rows)
+
+
+def rows_in(file: Path, heads: int = 1) -> int | None:
+    """Rows of a CSV, TSV, parquet or feather file, None for any other.
+
+    Args:
+        file: Read in blocks.
+        heads: Lines above the rows of a CSV or TSV.
+    """
+    suffix = file.suffix.lower()
+    if not file.is_file():
+        return None
+    if suffix == ".parquet":
+        import pyarrow.parquet as pq
+
+        return int(pq.read_metadata(file).num_rows)
+    if suffix in (".feather", ".arrow"):
+        import pyarrow as pa
+
+        with pa.OSFile(str(file)) as source, pa.ipc.open_file(source) as batches:
+            return sum(batches.get_batch(number).num_rows for number in range(batches.num_record_batches))
+    if suffix not in (".csv", ".tsv"):
+        return None
+    lines, within = 0, False
+    with file.open("rb") as source:
+        while block := source.read(1 << 20):
+            for number, piece in enumerate(block.split(b'"')):
+                within ^= number > 0
+                lines += 0 if within else piece.count(b"\n")
+    return max(0, lines - heads)
 
 
 def write(

@@ -11,7 +11,6 @@ from data_schemas.errors import ConsentError
 from data_schemas.session import Manifest
 from data_schemas.weights import withdrawn
 from pipeline.batch.layout import read_json, write_json
-from pipeline.manifest import MANIFEST_NAME
 from pipeline.privacy import keys
 
 if TYPE_CHECKING:
@@ -25,18 +24,19 @@ class WithdrawnError(ConsentError):
 
 
 def require_nobody_withdrawn(manifest: Manifest, path: Path, root: Path | None = None) -> None:
-    """Return if nobody in the manifest has withdrawn from the study that it belongs to.
+    """Return if nobody in the manifest has withdrawn from it, or from a folder that it lies in.
 
     Args:
         manifest: Of a session.
         path: Where it lies.
-        root: Folder of the study; the one known around the manifest by default.
+        root: Folder of the study, where the manifest does not lie in it.
 
     Raises:
         WithdrawnError: somebody has.
     """
-    root = keys.study_root(path.parent if path.name == MANIFEST_NAME else path) if root is None else root
-    gone = sorted(keys.withdrawn_among(root, [one.id for one in manifest.people]))
+    people = [one.id for one in manifest.people]
+    places = [path] if root is None else [path, root]
+    gone = sorted(set().union(*(keys.withdrawn_among(place, people) for place in places)))
     if gone:
         raise WithdrawnError(
             f"{', '.join(gone)} has withdrawn from this study",

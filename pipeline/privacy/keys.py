@@ -3,6 +3,9 @@
 A person's pseudonym is a keyed hash of their name (HMAC-SHA-256) under a random key of their own. Whoever has the key
 can tell who is meant; once it is deleted, nobody can, whatever names they try. `keys.json` lies in the user's own
 folder, readable by the user alone, never in a result folder.
+
+A study is the folder that was named, and no other: what lies deeper may be a study of its own. Only who has withdrawn
+from a folder has withdrawn from everything below it.
 """
 
 from __future__ import annotations
@@ -43,29 +46,48 @@ def _edited(root: Path) -> Iterator[dict[str, Any]]:
     """The entry of a study, made if absent, written back after."""
     with alone() as folder:
         studies = _studies(folder)
-        name = _study_of(studies, root)
+        name = _real(root)
         entry = studies.get(name) or {"key": secrets.token_hex(32), "people": {}, "withdrawn": [], "revoked": []}
         yield entry
         studies[name] = entry
-        write_json(folder / NAME, {"version": 1, "studies": studies})
+        write_json(folder / NAME, {**read_json(folder / NAME), "version": 1, "studies": studies})
 
 
-def _study_of(studies: Mapping[str, Any], root: Path) -> str:
-    """The study that a folder is, or lies in."""
-    place = Path(os.path.realpath(root))
-    return next((str(one) for one in (place, *place.parents) if str(one) in studies), str(place))
+def _real(root: Path) -> str:
+    return os.path.realpath(root)
+
+
+def _around(studies: Mapping[str, dict[str, Any]], root: Path) -> Iterator[str]:
+    """The known folders that a place is, or lies in, the nearest first."""
+    place = Path(_real(root))
+    yield from (str(one) for one in (place, *place.parents) if str(one) in studies)
 
 
 def _read(root: Path) -> dict[str, Any]:
-    studies = _studies(home())
-    return dict(studies.get(_study_of(studies, root), {}))
+    return dict(_studies(home()).get(_real(root), {}))
 
 
 def study_root(session: Path) -> Path:
     """The study that a session folder, or a manifest, belongs to: a known one around it, or the folder it lies in."""
-    place = Path(os.path.realpath(session))
-    around = place.parent
-    return Path(_study_of(_studies(home()), around))
+    studies = _studies(home())
+    around = Path(_real(session)).parent
+    return Path(next((name for name in _around(studies, around) if _is_study(studies[name])), around))
+
+
+def _is_study(entry: Mapping[str, Any]) -> bool:
+    """Whether something was analysed under this name; else only somebody withdrew from what lies there."""
+    return any(entry.get(kind) for kind in ("people", "results", "models", "exports"))
+
+
+def studies_around(place: Path) -> list[Path]:
+    """The known folders that a place lies in, without itself, the nearest first."""
+    return [Path(name) for name in _around(_studies(home()), Path(_real(place)).parent)]
+
+
+def studies_below(place: Path) -> list[Path]:
+    """The known folders below a place, without itself."""
+    top = Path(_real(place))
+    return [Path(name) for name in _studies(home()) if top in Path(name).parents]
 
 
 def pseudonym(root: Path, person: str) -> str:
@@ -121,14 +143,15 @@ def session_token(root: Path, session: str, people: Sequence[str]) -> str:
 
 
 def is_withdrawn(root: Path, person: str) -> bool:
-    """Whether a person has withdrawn from the study."""
+    """Whether a person has withdrawn from what lies there."""
     return bool(withdrawn_among(root, [person]))
 
 
 def withdrawn_among(root: Path, people: Iterable[str]) -> set[str]:
-    """Those of some people who have withdrawn from the study."""
-    entry = _read(root)
-    return {one for one in people if _hash(entry["key"], one) in entry["withdrawn"]} if entry else set()
+    """Those of some people who have withdrawn from this folder, or from one that it lies in."""
+    studies = _studies(home())
+    entries = [studies[name] for name in _around(studies, root)]
+    return {one for one in people if any(_hash(entry["key"], one) in entry["withdrawn"] for entry in entries)}
 
 
 def naming_withdrawn(root: Path, texts: Iterable[str]) -> set[str]:
@@ -145,12 +168,25 @@ def withdraw(root: Path, person: str) -> str | None:
         Their pseudonym until now; None where they had none.
     """
     with _edited(root) as entry:
-        token = _hash(entry["key"], person)
-        key = entry["people"].pop(token, None)
-        former = None if key is None else _hash(key, person)
-        entry["withdrawn"] = sorted({*entry["withdrawn"], token})
-        entry["revoked"] = sorted({*entry["revoked"], *([former] if former else [])})
-        return former
+        entry["withdrawn"] = sorted({*entry["withdrawn"], _hash(entry["key"], person)})
+        return _revoke(entry, person)
+
+
+def revoke(root: Path, person: str) -> str | None:
+    """Delete a person's key, without their having withdrawn from all that is analysed under that name.
+
+    Returns:
+        Their pseudonym until now; None where they had none.
+    """
+    with _edited(root) as entry:
+        return _revoke(entry, person)
+
+
+def _revoke(entry: dict[str, Any], person: str) -> str | None:
+    key = entry["people"].pop(_hash(entry["key"], person), None)
+    former = None if key is None else _hash(key, person)
+    entry["revoked"] = sorted({*entry["revoked"], *([former] if former else [])})
+    return former
 
 
 def known_pseudonym(root: Path, person: str) -> str | None:
@@ -174,10 +210,12 @@ def note_place(root: Path, kind: str, path: Path) -> None:
         entry[kind] = sorted({*entry.get(kind, ()), place})
 
 
-def drop_place(root: Path, kind: str, path: Path) -> None:
-    """Forget a place whose results are gone."""
-    with _edited(root) as entry:
-        entry[kind] = [one for one in entry.get(kind, ()) if one != str(path.absolute())]
+def drop_place(kind: str, path: Path) -> None:
+    """Forget a place whose results are gone, under whatever study it was noted."""
+    place = str(path.absolute())
+    for root in [name for name, entry in _studies(home()).items() if place in entry.get(kind, ())]:
+        with _edited(Path(root)) as entry:
+            entry[kind] = [one for one in entry.get(kind, ()) if one != place]
 
 
 def places(root: Path, kind: str) -> list[Path]:
@@ -185,11 +223,22 @@ def places(root: Path, kind: str) -> list[Path]:
     return [Path(one) for one in _read(root).get(kind, ())]
 
 
+def every_place(kind: str) -> list[Path]:
+    """Where results or models of any study lie, as far as is known."""
+    return [Path(one) for entry in _studies(home()).values() for one in entry.get(kind, ())]
+
+
 def say_once(root: Path, what: str) -> bool:
-    """True the first time that this is asked for a study and a text."""
+    """True the first time that this is asked for a folder and a text; the folder becomes no study by it."""
     mark = hashlib.sha256(what.encode()).hexdigest()[:16]
-    if mark in _read(root).get("told", ()):
+    if mark in _told(home(), root) or mark in _read(root).get("told", ()):
         return False
-    with _edited(root) as entry:
-        entry["told"] = sorted({*entry.get("told", ()), mark})
+    with alone() as folder:
+        values, studies = read_json(folder / NAME), _studies(folder)
+        told = {**values.get("told", {}), _real(root): sorted({*_told(folder, root), mark})}
+        write_json(folder / NAME, {**values, "version": 1, "studies": studies, "told": told})
     return True
+
+
+def _told(folder: Path, root: Path) -> list[str]:
+    return list(read_json(folder / NAME).get("told", {}).get(_real(root), ()))

@@ -19,7 +19,7 @@ from pipeline.batch.layout import OURS
 from pipeline.privacy.traces import names, traces, word
 
 
-def prune(result: Path, person: str, manifest: Manifest | None) -> bool:
+def prune(result: Path, person: str, manifest: Manifest | None, dry_run: bool = False) -> bool:
     """Make a result anew without a person: their rows, events, channels, streams and all that mentions them.
 
     What others see of themselves stays. Files that several people are in together (who mirrors whom) go, and so do
@@ -29,13 +29,14 @@ def prune(result: Path, person: str, manifest: Manifest | None) -> bool:
         result: Folder with the result.
         person: Whom to take out.
         manifest: Of the session, for the person's streams.
+        dry_run: Only say whether it could be made.
 
     Returns:
         False where no trace-free result could be made; the folder is as it was, to be removed whole.
     """
     if manifest is None:
         return False
-    draft = Path(tempfile.mkdtemp(dir=result.parent, prefix=".without-"))
+    draft = Path(tempfile.mkdtemp(dir=None if dry_run else result.parent, prefix=".without-"))
     try:
         streams = [one.name for one in manifest.streams if manifest.person_of(one) == person]
         files = [path for one in manifest.streams if one.name in streams for path in one.paths]
@@ -45,6 +46,8 @@ def prune(result: Path, person: str, manifest: Manifest | None) -> bool:
             return False
         if traces(draft, person):
             return False
+        if dry_run:
+            return True
         for path in result.iterdir():
             if path.name != "result.json" and (path.name in OURS or names(path, person)):
                 shutil.rmtree(path) if path.is_dir() else path.unlink()

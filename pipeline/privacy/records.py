@@ -10,6 +10,7 @@ from data_schemas.errors import InvalidValueError, TelltaleError
 from pipeline.batch.layout import Layout, read_json
 from pipeline.privacy import audit, intended_use, keys
 from pipeline.privacy.home import home
+from pipeline.privacy.scope import recorded_at
 
 
 def begin(
@@ -46,6 +47,8 @@ def begin(
 def begin_with_results(what: str, folder: Path, say: Callable[[str], None]) -> None:
     """As `begin`, for a command that works on what `analyze` or `batch` left; nothing is noted where nothing is there.
 
+    The folder of a table becomes no study by it: what else lies there may be of others.
+
     Args:
         what: The command.
         folder: A result, a folder of results, or a table, of whose people nothing is known.
@@ -60,11 +63,12 @@ def begin_with_results(what: str, folder: Path, say: Callable[[str], None]) -> N
         begin(what, root, sessions, None, say)
 
 
-def note_export(folder: Path, export: Path) -> None:
+def note_export(folder: Path, *written: Path) -> None:
     """Remember what was written of results to be given away: `forget` points at it. A home that fails was told of."""
     with suppress(OSError, TelltaleError):
         for root in sessions_of(folder):
-            keys.note_place(root, "exports", export)
+            for path in written:
+                keys.note_place(root, "exports", path)
 
 
 def sessions_of(folder: Path) -> dict[Path, dict[str, list[str]]]:
@@ -79,11 +83,11 @@ def sessions_of(folder: Path) -> dict[Path, dict[str, list[str]]]:
     files = [folder / "result.json"] if alone else sorted(folder.glob("*/result.json"))
     for file in files:
         record = read_json(file)
-        recordings = record.get("recordings")
         if of_batch is not None:
             root = of_batch if of_batch.is_dir() else of_batch.parent
         else:
-            root = keys.study_root(Path(recordings)) if recordings else folder.absolute()
+            place = recorded_at(file.parent)
+            root = folder.absolute() if place is None else keys.study_root(place)
         name = file.parent.name if of_batch is not None else str(record.get("session", file.parent.name))
         found.setdefault(root, {})[name] = [str(one) for one in record.get("people", [])]
     return found

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.result import SyncEvidence, SyncReport
-from pipeline.report.markup import as_figure, as_table
+from pipeline.report.markup import as_figure, as_table, as_text
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
@@ -23,7 +23,7 @@ def clocks_section(sync: SyncReport) -> str:
     Args:
         sync: Clock report.
     """
-    parts = [as_table([_stream_row(one.model_dump()) for one in sync.streams])]
+    parts = [as_table(_without_empty([_stream_row(one.model_dump()) for one in sync.streams]))]
     if sync.checks:
         parts.append("<h3>Checks by further evidence</h3>")
         parts.append(as_table([_check_row(one.model_dump()) for one in sync.checks]))
@@ -42,28 +42,30 @@ def worst_verdict(sync: SyncReport) -> str:
 
 
 def _stream_row(one: Mapping[str, Any]) -> dict[str, Any]:
+    interval = "" if one["ci95_ms"] is None else f" ±\u00a0{one['ci95_ms']:.2f}\u00a0ms"
+    gaps = f", {one['gaps']} {'gap' if one['gaps'] == 1 else 'gaps'}" if one["gaps"] else ""
+    matched = f", {one['matched']} measured" if one["matched"] else ""
     return {
         "stream": one["stream"],
-        "clock": one["clock"],
-        "method": one["method"],
-        "offset [s]": f"{one['offset_s']:+.4f}",
-        "95 % [ms]": None if one["ci95_ms"] is None else f"±{one['ci95_ms']:.2f}",
-        "drift [ppm]": f"{one['drift_ppm']:+.1f}",
-        "residual RMS, max [ms]": None
-        if one["residual_ms"] is None
-        else f"{one['residual_ms']:.2f}, {one['residual_max_ms']:.2f}",
-        "measured": one["matched"] or None,
-        "from [s]": f"{one['start_s']:.2f}",
-        "to [s]": f"{one['end_s']:.2f}",
-        "coverage": f"{one['coverage']:.0%}",
-        "gaps": one["gaps"] or None,
-        "rate [Hz]": None if one["effective_hz"] is None else f"{one['effective_hz']:.4g}",
-        "dropped, repeated frames": None
-        if one["dropped"] is None
-        else f"{one['dropped']}, {_known(one['duplicated'])}",
         "verdict": one["verdict"],
         "why": one["why"],
+        "clock": one["clock"],
+        "aligned by": f"{one['method'].replace('_', ' ')}{matched}",
+        "offset ± 95 %": f"{one['offset_s']:+.4f}\u00a0s{interval}",
+        "drift": f"{one['drift_ppm']:+.1f}\u00a0ppm",
+        "residual RMS, max": None
+        if one["residual_ms"] is None
+        else f"{one['residual_ms']:.2f}, {one['residual_max_ms']:.2f}\u00a0ms",
+        "covers": f"{one['start_s']:.2f} to {one['end_s']:.2f}\u00a0s, {one['coverage']:.0%}{gaps}",
+        "rate": None if one["effective_hz"] is None else f"{as_text(float(one['effective_hz']))}\u00a0Hz",
+        "dropped, repeated": None if one["dropped"] is None else f"{one['dropped']}, {_known(one['duplicated'])}",
     }
+
+
+def _without_empty(rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The rows without the columns that say nothing in any of them."""
+    used = [name for name in (rows[0] if rows else ()) if any(row[name] not in (None, "") for row in rows)]
+    return [{name: row[name] for name in used} for row in rows]
 
 
 def _known(count: int | None) -> str:

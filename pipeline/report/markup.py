@@ -52,30 +52,76 @@ def as_figure(name: str, figure: go.Figure, caption: str) -> str:
 
 
 def as_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Rows of the same keys as an HTML table; numbers and verdicts get their class."""
+    """Rows of the same keys as an HTML table; numbers, verdicts and reasons (column `why`) get their class."""
     if not rows:
         return "<p>None.</p>"
     head = "".join(f'<th scope="col">{escape(str(name))}</th>' for name in rows[0])
     body = "".join(
         "<tr>"
-        + "".join(f'<td class="{_class(value)}">{escape(as_text(value))}</td>' for value in row.values())
+        + "".join(f'<td class="{_class(name, value)}">{escape(as_text(value))}</td>' for name, value in row.items())
         + "</tr>"
         for row in rows
     )
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
 
 
-def _class(value: Any) -> str:
+def _class(column: str, value: Any) -> str:
+    if column == "why":
+        return "why"
     if isinstance(value, int | float):
         return "number"
     return _VERDICTS.get(str(value), "")
 
 
 def as_text(value: Any) -> str:
-    """A cell in words: a dash for None, four digits of a float."""
+    """A cell in words: a dash for None, four digits of a float, more where they stand before the point."""
     if value is None:
         return "–"
-    return f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, float):
+        return f"{value:.0f}" if 1e4 <= abs(value) < 1e15 else f"{value:.4g}"
+    return str(value)
+
+
+def in_words(key: str) -> str:
+    """A key of a result as people read it: "speech_turn" becomes "speech turn", "ecg" "ECG"."""
+    return " ".join(word.upper() if word in _LETTERS else word for word in key.split("_"))
+
+
+_LETTERS = ("ecg", "eda", "ppg", "scr", "snr", "hnr", "fps")
+_UNITS = {"hz": "Hz", "s": "s", "ms": "ms", "db": "dB", "px": "px", "ppm": "ppm"}
+_SHARES = ("face_found", "body_found", "judged", "hands_judged", "cannot_say")
+"""Measures that are shares of time without saying so in their names."""
+
+
+def measures_in_words(values: Mapping[str, Any]) -> str:
+    """Measures as a sentence: "ECG: beats 66, usable 99 %; pulse: 1.04 Hz".
+
+    Args:
+        values: Flat; a part before a dot names what a measure is of, the end of a key its unit. What is None or empty
+            is left out; arrays are listed.
+    """
+    groups: dict[str, list[str]] = {}
+    for key, value in values.items():
+        plain = value.tolist() if hasattr(value, "tolist") else value
+        if plain is not None and plain not in ([], (), ""):
+            of, _, name = key.rpartition(".")
+            groups.setdefault(of, []).append(_measure(name, plain))
+    return "; ".join(f"{in_words(of)}: {', '.join(said)}" if of else ", ".join(said) for of, said in groups.items())
+
+
+def _measure(key: str, value: Any) -> str:
+    words = key.split("_")
+    name, end = in_words("_".join(words[:-1])), words[-1]
+    if isinstance(value, bool):
+        return f"{in_words(key)}: {'yes' if value else 'no'}"
+    if isinstance(value, list | tuple):
+        return f"{in_words(key)} {', '.join(map(as_text, value))}"
+    if isinstance(value, int | float) and words[-2:-1] != ["per"]:
+        if end == "share" or key in _SHARES:
+            return f"{name if end == 'share' else in_words(key)} {value:.0%}"
+        if end in _UNITS:
+            return f"{name} {as_text(value)}\u00a0{_UNITS[end]}".strip()
+    return f"{in_words(key)} {as_text(value)}"
 
 
 def script_text(*names: str) -> str:

@@ -16,7 +16,7 @@ from data_schemas.result import ResultRecord, SyncReport
 from pipeline import __version__
 from pipeline.report.clocks import clocks_section, worst_verdict
 from pipeline.report.expressions import expressions_section
-from pipeline.report.markup import as_table, as_text, policy, render, script_text, style_text
+from pipeline.report.markup import as_table, in_words, measures_in_words, policy, render, script_text, style_text
 from pipeline.report.summary import summary_section
 from pipeline.report.together import together_section
 
@@ -276,9 +276,9 @@ def _channel_row(one: Mapping[str, Any]) -> dict[str, Any]:
         "person": one["person"],
         "channel": one["channel"],
         "valid": f"{one['valid_share']:.0%}",
-        "null because": ", ".join(f"{word} {share:.0%}" for word, share in one["reasons"].items()) or None,
-        "events": ", ".join(f"{count} {kind}" for kind, count in one["events"].items()) or None,
-        "quality": ", ".join(f"{key} {as_text(value)}" for key, value in one["quality"].items()) or None,
+        "null because": ", ".join(f"{in_words(word)} {share:.0%}" for word, share in one["reasons"].items()) or None,
+        "events": ", ".join(f"{count} {in_words(kind)}" for kind, count in one["events"].items()) or None,
+        "quality": measures_in_words(one["quality"]) or None,
     }
 
 

@@ -46,7 +46,7 @@ def _clocks(sync: SyncReport) -> str:
     body += f"<ul>{''.join(items[:_SHOWN])}{more}</ul>" if items else ""
     return (
         f'<section><h2>Clocks: <span class="{worst}">{worst}</span></h2><p>{_WORDS[worst]} '
-        f"{len(sync.streams)} streams.</p>{body}</section>"
+        f"{len(sync.streams)} {'stream' if len(sync.streams) == 1 else 'streams'}.</p>{body}</section>"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -81,8 +82,21 @@ def check_columns(frame: pd.DataFrame, names: Sequence[str], file: object) -> No
     """
     absent = [name for name in names if name not in frame.columns]
     if absent:
-        shown = ", ".join(map(str, frame.columns[:12])) + (" ..." if len(frame.columns) > 12 else "")
-        raise MissingTrackError("the table has no such column", file=file, got=", ".join(absent), expected=shown)
+        raise MissingTrackError(
+            "the table has no such column",
+            file=file,
+            got=", ".join(absent),
+            expected=_offered(absent, [str(name) for name in frame.columns]),
+        )
+
+
+def _offered(absent: Sequence[str], there: Sequence[str], shown: int = 12) -> str:
+    """The names nearest to those that are absent, in any case of letters, or the first of all; how many there are."""
+    lower = {name.lower(): name for name in there}
+    near = [lower[one] for name in absent for one in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    if near:
+        return f"{', '.join(dict.fromkeys(near))} (nearest of {len(there)} columns)"
+    return ", ".join(there[:shown]) + (f" ... ({len(there)} columns)" if len(there) > shown else "")
 
 
 def words_of(column: pd.Series) -> Words:

@@ -77,8 +77,10 @@ _LIST = (
     Entry("elbp-top", "extended:ElbpTop", "Guo et al.", 2019, ours="no whitened principal components"),
     Entry("lcbp", "cubes:Lcbp", "Yu, Guo, Yu, Wang & Cen", 2019, ours="our reading of its three parts; no energy map"),
     Entry("ltogp", "extended:Ltogp", "Niu, Li, Tao & Wang", 2018, ours="our reading, on three planes"),
-    Entry("dcp-top", "extended:DcpTop", "Ding, Choi, Tao & Davis; Ben et al.", 2018),
-    Entry("st-gabor", "gabor:SpatioTemporalGabor", "Petkov & Subramanian; Lin et al.", 2018, ours="symmetric in time"),
+    Entry("dcp-top", "extended:DcpTop", "Ding, Choi, Tao & Davis 2016; Ben et al.", 2018),
+    Entry(
+        "st-gabor", "gabor:SpatioTemporalGabor", "Petkov & Subramanian 2007; Lin et al.", 2018, ours="symmetric in time"
+    ),
     Entry(
         "lbp-top-hierarchical", "lbp_top:LbpTop", "Zong, Huang, Zheng, Cui & Zhao", 2018,
         settings=(("grid", HIERARCHY),), ours="no group-sparse selection of blocks",
