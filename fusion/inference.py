@@ -59,7 +59,7 @@ def fuse(
             of weight where the session holds a concealed information test.
 
     Returns:
-        The track (`valid` False where no channel has anything; `cannot_say` 1 where neither face nor voice nor body is there, or
+        The track (`valid` False where no channel has anything; `cannot_say` 1 where face, voice and body are absent, or
         where the uncertainty is above the threshold found in training), incongruence events, and a record of how it
         was made. Where the cues make a concealed information test, the track has its columns (`track.cit`) and one of
         the events is its `cit_response`; the model has no part in it.
