@@ -139,7 +139,7 @@ def test_reducers_agree_with_slow_loops_over_a_clip() -> None:
     assert not found[0].any() and not found[25].any() and not found[-1, :2].any()
     assert found.shape == (40, 4) and found.dtype == np.float32
     flow, steps = dense_flow("dis"), 8
-    found = watch(mdmd.MdmdReducer(), pictures, times)
+    found = watch(mdmd.MdmdSpotter().reducer(), pictures, times)
     for at in (8, 20, 31):
         there, beyond = flow(faces[at - steps], faces[at]), flow(faces[at - steps], faces[at + steps])
         assert found[at, 0] == pytest.approx(mdmd.main_difference(there, beyond), rel=1e-4)

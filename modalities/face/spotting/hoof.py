@@ -18,15 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalities.face.descriptors.flow import direction_votes, pooled
-from modalities.face.flow_methods import DenseFlow, dense_flow
-from modalities.face.models import FloatArray, Picture
+from modalities.face.models import FloatArray
 from modalities.face.spotting.base import Reducer
-from modalities.face.spotting.differences import FACE_BOX, Kept, Triples
+from modalities.face.spotting.flow_reducer import FlowReducer
 from modalities.face.spotting.lbp import BLOCKS, WINDOWS_S, LbpSpotter, feature_difference
 
 BINS = 8
-LEAST_STEP_S = 0.0245
-"""At most about 40 pictures a second are looked at."""
 EVERY_PX = 2
 """Every second vector along x and y is counted: flow is smooth."""
 
@@ -38,31 +35,18 @@ class HoofSpotter(LbpSpotter):
 
     def reducer(self) -> Reducer:
         """See `base.Spotter`."""
-        return HoofReducer()
+        return FlowReducer(tuple(window / 2 for window in WINDOWS_S), histogram_difference)
 
 
-class HoofReducer:
-    """Keeps the feature difference of each picture at both windows."""
+def histogram_difference(there: NDArray[np.float32], beyond: NDArray[np.float32]) -> float:
+    """Feature difference of the frame, whose flow k earlier is none.
 
-    def __init__(self) -> None:
-        self._triples: Triples[Picture] = Triples(tuple(window / 2 for window in WINDOWS_S), LEAST_STEP_S)
-        self._kept = Kept(len(WINDOWS_S))
-        self._flow: DenseFlow | None = None
-
-    def add(self, patch: Picture, points: NDArray[np.float32], t_ns: int, number: int) -> None:
-        """See `base.Reducer`."""
-        if not self._triples.wants(t_ns):
-            return
-        self._flow = self._flow or dense_flow("dis")
-        left, top, right, bottom = FACE_BOX
-        for one in self._triples.add(np.ascontiguousarray(patch[top:bottom, left:right]), t_ns, number):
-            now = direction_histograms(self._flow(one.before, one.now))
-            after = direction_histograms(self._flow(one.before, one.after))
-            self._kept.put(one.number, one.scale, feature_difference(np.zeros_like(after), now, after))
-
-    def finish(self, n: int) -> FloatArray:
-        """See `base.Reducer`: difference and whether there is one, at both windows, (n, 4)."""
-        return self._kept.table(n)
+    Args:
+        there: Flow from k earlier to the frame, (h, w, 2).
+        beyond: Flow from k earlier to k later.
+    """
+    now, after = direction_histograms(there), direction_histograms(beyond)
+    return float(feature_difference(np.zeros_like(after), now, after))
 
 
 def direction_histograms(flow: NDArray[np.float32]) -> FloatArray:

@@ -20,19 +20,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, to_s
-from modalities.face.flow_methods import DenseFlow, dense_flow
-from modalities.face.models import FloatArray, Picture
 from modalities.face.spotting.base import MACRO_S, Expression, FaceSignals, Reducer, Spotting
 from modalities.face.spotting.differences import (
-    FACE_BOX,
-    Kept,
-    Triples,
     contrast,
     describe,
     reduced_of,
     relative_level,
     score_of,
 )
+from modalities.face.spotting.flow_reducer import FlowReducer
 
 APART_S = (12 / 30, 39 / 30)
 """k for micro and for macro."""
@@ -42,8 +38,6 @@ LENGTHS_S = ((7 / 30, 16 / 30), (16.5 / 30, MACRO_S))
 BLOCKS = 6
 GREATEST = 1 / 3
 """Share of the vectors of a block, and of the blocks, that are averaged."""
-LEAST_STEP_S = 0.0245
-"""At most about 40 pictures a second are looked at."""
 _KINDS: tuple[Literal["micro", "macro"], ...] = ("micro", "macro")
 
 
@@ -61,7 +55,7 @@ class MdmdSpotter:
 
     def reducer(self) -> Reducer:
         """See `base.Spotter`."""
-        return MdmdReducer()
+        return FlowReducer(APART_S, main_difference)
 
     def spot(self, signals: FaceSignals) -> Spotting:
         """See `base.Spotter`."""
@@ -90,29 +84,6 @@ class MdmdSpotter:
                     moments = int(times[run[0]]), int(times[apex]), int(times[run[-1]])
                     found.append(describe(_KINDS[scale], moments, float(score[apex]), signals))
         return Spotting(tuple(sorted(found, key=lambda one: one.onset_ns)), evidence)
-
-
-class MdmdReducer:
-    """Keeps the maximal difference in the main direction of each picture at both distances."""
-
-    def __init__(self) -> None:
-        self._triples: Triples[Picture] = Triples(APART_S, LEAST_STEP_S)
-        self._kept = Kept(len(APART_S))
-        self._flow: DenseFlow | None = None
-
-    def add(self, patch: Picture, points: NDArray[np.float32], t_ns: int, number: int) -> None:
-        """See `base.Reducer`."""
-        if not self._triples.wants(t_ns):
-            return
-        self._flow = self._flow or dense_flow("dis")
-        left, top, right, bottom = FACE_BOX
-        for one in self._triples.add(np.ascontiguousarray(patch[top:bottom, left:right]), t_ns, number):
-            value = main_difference(self._flow(one.before, one.now), self._flow(one.before, one.after))
-            self._kept.put(one.number, one.scale, value)
-
-    def finish(self, n: int) -> FloatArray:
-        """See `base.Reducer`: difference and whether there is one, at both distances, (n, 4)."""
-        return self._kept.table(n)
 
 
 def main_difference(there: NDArray[np.float32], beyond: NDArray[np.float32]) -> float:

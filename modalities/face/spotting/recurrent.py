@@ -8,6 +8,7 @@ windows that slide over the video and join those that pass; labelling every mome
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -40,16 +41,16 @@ _PART, _MARGIN = 4000, 250
 """Samples read at a time, and how many more on either side are seen."""
 
 
-class RecurrentSpotter:
+class RecurrentSpotter(ABC):
     """A spotter whose network reads one row of numbers for each moment."""
 
     name: str
     columns: int
     """Of what the reducer keeps, one more than the numbers: whether there are any."""
 
+    @abstractmethod
     def reducer(self) -> Reducer:
         """See `base.Spotter`."""
-        raise NotImplementedError
 
     def features(self, values: FloatArray) -> FloatArray:
         """What the network reads, (m, c), of what was kept, at `RATE_HZ`, (m, columns - 1)."""
