@@ -112,16 +112,15 @@ const watch = (one) => {
   }
 };
 const follow = (one, mediaTime) => {
+  if (one.video.paused) return; // a picture on its way to where the cursor has gone on to: seek has said which it is
   const frame = frameAt(one.media, mediaTime);
   one.frame = frame;
   const t = toSession(one.map, one.media[frame]);
-  if (!one.video.paused) {
-    T.setNow(t, "play");
-    for (const other of T.player.all) {
-      if (other !== one && other.ready) carry(other.video, other.map, t, one.video.playbackRate);
-    }
-    playSound(t, one.video.playbackRate);
+  T.setNow(t, "play");
+  for (const other of T.player.all) {
+    if (other !== one && other.ready) carry(other.video, other.map, t, one.video.playbackRate);
   }
+  playSound(t, one.video.playbackRate);
   T.tell("frame", one);
 };
 const seek = (one, t) => {
