@@ -23,6 +23,7 @@ HEADER_S = 5.0
 """Half width of the 95 % interval of a start time in a header: device clocks are set by hand and by hasty software."""
 MAX_DRIFT = 500e-6
 _TYPO = 5.0
+_AS_READ = 2.0
 _LEAST_TYPO_S = 0.01
 _ZONE_S, _ZONE_NEAR_S = 900, 60.0
 
@@ -129,6 +130,20 @@ def _consistent(x: Floats, y: Floats, reading_s: float) -> NDArray[np.bool_]:
             expected=f"offsets within {limit:.2f} s of one line",
             mend="Correct the pairs that are wrong.",
         )
+    return _taken_back(x, y, good, reading_s)
+
+
+def _taken_back(x: Floats, y: Floats, good: NDArray[np.bool_], reading_s: float) -> NDArray[np.bool_]:
+    """Also those which fit one line with the good ones as well as readings do: few good pairs close together say so
+    little of the drift that a right one far away seems to be off.
+    """
+    for at in np.flatnonzero(~good).tolist():
+        trial = good.copy()
+        trial[at] = True
+        slope, level = np.polyfit(x[trial], y[trial], 1)
+        fits = np.abs(y[trial] - slope * x[trial] - level).max() <= _AS_READ * reading_s
+        if fits and abs(slope) <= MAX_DRIFT:
+            good = trial
     return good
 
 
