@@ -58,6 +58,23 @@ def telltale() -> Callable[..., Run]:
     return run
 
 
+@pytest.fixture
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Run]:
+    """The command in this process: the same entry point as `telltale`, without loading all libraries anew."""
+    from pipeline.cli.app import run as run_command
+
+    monkeypatch.setenv("TELLTALE_NATIVE_LOG", "1")
+
+    def call(*words: object) -> Run:
+        monkeypatch.setattr(sys, "argv", ["telltale", *map(str, words)])
+        with pytest.raises(SystemExit) as ended:
+            run_command()
+        told = capsys.readouterr()
+        return subprocess.CompletedProcess(words, int(ended.value.code or 0), told.out, told.err)
+
+    return call
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     """A headless Chromium; without one its tests skip, or fail where TELLTALE_REQUIRE_BROWSER is 1."""

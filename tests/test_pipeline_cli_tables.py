@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -12,27 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.cli.app import run as run_command
 from pipeline.cli.terminal import _fitting, counted, show_table
 from pipeline.export.run import export_result, rows_in
 from pipeline.export.sample import write_sample
 
 Here = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Here:
-    """The command in this process."""
-    monkeypatch.setenv("TELLTALE_NATIVE_LOG", "1")
-
-    def call(*words: object) -> CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", ["telltale", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            run_command()
-        told = capsys.readouterr()
-        return CompletedProcess(words, int(ended.value.code or 0), told.out, told.err)
-
-    return call
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -12,30 +11,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pytest
 
-from pipeline.cli.app import run as run_command
 from pipeline.study.plan import compare, freeze, plan_in_words, read_plan, write_plan
 from pipeline.study.roles import Roles
 from pipeline.study.settings import Settings
 from pipeline.study.simulated import Plan, simulate_study
 
 Telltale = Callable[..., CompletedProcess[str]]
-
-
-@pytest.fixture
-def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Telltale:
-    """The command in this process: the same entry point as `telltale`, without loading all libraries anew."""
-    monkeypatch.setenv("TELLTALE_NATIVE_LOG", "1")
-
-    def call(*words: object) -> CompletedProcess[str]:
-        monkeypatch.setattr(sys, "argv", ["telltale", *map(str, words)])
-        with pytest.raises(SystemExit) as ended:
-            run_command()
-        told = capsys.readouterr()
-        return CompletedProcess(words, int(ended.value.code or 0), told.out, told.err)
-
-    return call
 
 
 def write_table(path: Path, **plan: object) -> pd.DataFrame:

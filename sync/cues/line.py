@@ -77,9 +77,10 @@ def fit_line(
     """Robust line with 95 % intervals from the scatter around it.
 
     Huber's M-estimate of offset and slope (Huber, 1964, "Robust estimation of a location parameter"), begun at the
-    median slope (Theil, 1950; Sen, 1968) and held towards no drift where the measurements say little of it. The scatter
-    gets a prior worth one measurement, so that two that happen to agree are not taken for perfect, and is widened for
-    measurements that err together (effective sample size by the autocorrelation of neighbours' residuals).
+    median slope (Theil, 1950; Sen, 1968) or at least squares, and held towards no drift where the measurements say
+    little of it. The scatter gets a prior worth one measurement, so that two that happen to agree are not taken for
+    perfect, and is widened for measurements that err together (effective sample size by the autocorrelation of
+    neighbours' residuals).
 
     Args:
         times_s: Times, increasing, shape (k,), k >= 1.
@@ -99,8 +100,7 @@ def fit_line(
     huber = np.ones(k)
     anchor, offset, slope = float(np.average(times_s, weights=base)), float(np.median(offsets_s)), 0.0
     if k > 3:
-        slope = float(np.clip(_median_slope(times_s, offsets_s), -max_drift, max_drift))
-        offset = float(np.median(offsets_s - slope * (times_s - anchor)))
+        slope, offset = _start(times_s - anchor, offsets_s, _WILD * _HUBER * prior_s, max_drift)
     residuals = offsets_s - offset - slope * (times_s - anchor)
     for _ in range(12):
         scaled = np.abs(residuals) * np.sqrt(base)
@@ -139,6 +139,20 @@ def fit_line(
         drift_error = alone / float(np.hypot(1, alone / DRIFT_PRIOR))
     ci = float(np.hypot(quantile * error, 1.96 * floor_s))
     return Line(anchor, offset, slope, ci, quantile * drift_error), residuals
+
+
+def _start(away: Floats, offsets_s: Floats, wild_s: float, max_drift: float) -> tuple[float, float]:
+    """The line to begin at: of the median slope, or by least squares where fewer are wild then.
+
+    Among few measurements most slopes are of neighbours that say little, and their median throws out the one far away.
+    """
+    found = []
+    for slope in (_median_slope(away, offsets_s), float(np.polyfit(away, offsets_s, 1)[0])):
+        slope = float(np.clip(slope, -max_drift, max_drift))
+        offset = float(np.median(offsets_s - slope * away))
+        cost = float(np.minimum(np.abs(offsets_s - offset - slope * away), wild_s).sum())
+        found.append((cost, slope, offset))
+    return min(found, key=lambda one: one[0])[1:]
 
 
 def _median_slope(times_s: Floats, offsets_s: Floats) -> float:
