@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data_schemas.camera import Camera
 from data_schemas.errors import ClockError, InvalidValueError, MissingTrackError
 from data_schemas.intervals import Interval, IntervalSet
 from data_schemas.time import Explicit, Int64Array, Regular, TimeAxis
@@ -193,12 +194,14 @@ class Video(Stream):
         width: Picture width after rotation and region, px.
         height: Picture height, px.
         depth_scale_m: Metres per unit of a depth picture; None for colour and NIR.
+        camera: Lens and place of the camera, of pictures as they are handed out; None where the manifest has none.
     """
 
     source: Callable[[], Iterator[tuple[int, NDArray[np.generic]]]]
     width: int
     height: int
     depth_scale_m: float | None = None
+    camera: Camera | None = None
     picker: Callable[[frozenset[int]], Iterator[tuple[int, NDArray[np.generic]]]] | None = None
 
     def frames_at(self, indices: Iterable[int]) -> Iterator[Frame]:

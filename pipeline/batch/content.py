@@ -101,7 +101,7 @@ def _add_content(digest: Any, stream: Stream, files: FileHashes) -> None:
         digest.update(json.dumps(rows, sort_keys=True, default=str).encode())
         return
     if isinstance(stream, Video):
-        digest.update(repr((stream.width, stream.height, stream.depth_scale_m)).encode())
+        digest.update(repr((stream.width, stream.height, stream.depth_scale_m, stream.camera)).encode())
     elif isinstance(stream, Audio):
         digest.update(repr(stream.channels).encode())
     for file in stream.info.files:
