@@ -7,7 +7,6 @@ from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
@@ -15,7 +14,7 @@ from data_schemas.features import EncoderSpec, Encoding
 from data_schemas.time import NS_PER_S, to_s
 from modalities.base import Task
 from modalities.face.action_units import AU_NAMES, FULL_SCALE
-from modalities.face.analysis import Analysis, analyse_rows
+from modalities.face.analysis import Analysis, analyse_views
 from modalities.face.eyes import Blink
 from modalities.face.features import FEATURES
 from modalities.face.flow_methods import FLOW_METHODS
@@ -26,8 +25,8 @@ from modalities.face.pupil import describe_pupils
 from modalities.face.recognition.live import DEFAULT, NONE, recognise_events
 from modalities.face.registration import ALIGNERS
 from modalities.face.spotting.base import Expression, load_spotter
-from modalities.face.watching import KINDS, watch
-from modalities.readers.video_time import Repeats
+from modalities.face.view import View, look_at
+from modalities.face.watching import KINDS, Watched, watch
 
 SETTINGS: dict[str, Any] = {
     "spotter": "temporal", "detector": OWN, "landmarks": OWN, "registration": "similarity", "flow": "dis",
@@ -47,7 +46,8 @@ SURE_NEUTRAL_S = 10.0
 class FaceEncoder:
     """Landmarks, regional motion, action units, eyes, head and expressions of one person's face.
 
-    Of several face streams the first that shows a face is used, in the order colour, near infrared, depth.
+    Streams of several kinds - colour, near infrared, depth - are combined (`combination`); of several of one kind the
+    first that shows a face is used.
     """
 
     spec = EncoderSpec(
@@ -80,22 +80,20 @@ class FaceEncoder:
         settings = check_settings(task.settings)
         spotter = load_spotter(settings["spotter"])
         encodings = []
-        for one in watch(task, people, spotter, settings):
-            analysis = analyse_rows(one.rows, spotter, one.reduced)
-            moments = [(found.onset_ns, found.apex_ns) for found in analysis.spotting.expressions]
-            with borrowed_models(settings["detector"], settings["landmarks"]) as models:
-                emotions = recognise_events(one.stream, one.rows, moments, settings["recogniser"], models)
+        for cameras in watch(task, people, spotter, settings):
+            views = [look_at(one.rows, one.reduced, lids=one.stream.info.kind != "face_depth") for one in cameras]
+            analysis = analyse_views(views, spotter)
             encodings.append(
                 Encoding(
                     spec=self.spec,
-                    person=one.person,
+                    person=cameras[0].person,
                     track=analysis.track,
-                    events=tuple(_events(analysis, emotions, one.person)),
-                    quality={**_quality(one.rows, analysis), **_repeated(one.repeats)},
-                    streams=(one.stream.info.name,),
-                    parameters={**settings, "kind": one.stream.info.kind},
-                    warnings=tuple(one.warnings + _caveats(one.rows, analysis)),
-                    questions=tuple(one.questions),
+                    events=tuple(_events(analysis, _recognise(cameras, analysis, settings), cameras[0].person)),
+                    quality=_quality(cameras, views, analysis),
+                    streams=tuple(one.stream.info.name for one in cameras),
+                    parameters={**settings, "kind": " + ".join(one.stream.info.kind for one in cameras)},
+                    warnings=tuple([text for one in cameras for text in one.warnings] + _caveats(cameras, analysis)),
+                    questions=tuple(question for one in cameras for question in one.questions),
                 )
             )
         return encodings
@@ -150,14 +148,32 @@ def check_settings(given: Mapping[str, Any]) -> dict[str, Any]:
     return settings
 
 
-def _caveats(rows: NDArray[np.void], analysis: Analysis) -> list[str]:
+def _recognise(
+    cameras: Sequence[Watched], analysis: Analysis, settings: Mapping[str, Any]
+) -> list[dict[str, Any] | None]:
+    """The emotion of each expression, told from the first camera that has a map of it."""
+    moments = [(found.onset_ns, found.apex_ns) for found in analysis.spotting.expressions]
+    emotions: list[dict[str, Any] | None] = [None] * len(moments)
+    for one in cameras:
+        left = [at for at, emotion in enumerate(emotions) if emotion is None]
+        if not left:
+            break
+        with borrowed_models(settings["detector"], settings["landmarks"]) as models:
+            told = recognise_events(one.stream, one.rows, [moments[at] for at in left], settings["recogniser"], models)
+        for at, emotion in zip(left, told, strict=True):
+            emotions[at] = emotion
+    return emotions
+
+
+def _caveats(cameras: Sequence[Watched], analysis: Analysis) -> list[str]:
     """What a user should know about this face before trusting its numbers."""
-    judged = analysis.track.column(AU_NAMES[0])[1]
-    if not rows["found"].any():
+    track = analysis.track
+    judged = track.column(AU_NAMES[0])[1]
+    if not any(one.rows["found"].any() for one in cameras):
         return []
     if not judged.any():
         return ["too little of the face to judge expressions: seen for less than half a second, or turned away"]
-    steps = np.diff(rows["t_ns"], append=rows["t_ns"][-1:])
+    steps = np.diff(track.times_ns, append=track.times_ns[-1:])
     seen_s = to_s(int(np.minimum(steps, NS_PER_S)[judged].sum()))
     if seen_s < SURE_NEUTRAL_S:
         return [
@@ -243,24 +259,33 @@ def label_of(aus: Mapping[str, float]) -> str:
     return "+".join(words)
 
 
-def _repeated(repeats: Repeats | None) -> dict[str, Any]:
-    return {} if repeats is None else {"repeated_frames": repeats.count, "repeats": repeats.sentence or None}
+def _quality(cameras: Sequence[Watched], views: Sequence[View], analysis: Analysis) -> dict[str, Any]:
+    """Summary for the report: of the face as a whole, and under `cameras` of each camera where there are several."""
+    each = [_camera_quality(one, view) for one, view in zip(cameras, views, strict=True)]
+    pulse = {"pulse": None if analysis.pulse is None else describe_pulse(analysis.pulse)}
+    if len(each) == 1:
+        return {**each[0], **pulse}
+    judged = analysis.track.column("au12_left")[1]
+    whole = {"judged": round(float(judged.mean()), 4), **pulse}
+    return {**each[0], **whole, "cameras": {c.stream.info.name: own for c, own in zip(cameras, each, strict=True)}}
 
 
-def _quality(rows: NDArray[np.void], analysis: Analysis) -> dict[str, Any]:
-    """Summary for the report."""
-    found = rows["found"]
+def _camera_quality(one: Watched, view: View) -> dict[str, Any]:
+    rows, found = one.rows, one.rows["found"]
     if not len(rows):
         return {"frames": 0, "fps": None, "face_found": 0.0, "judged": 0.0, "face_size_px": None, "confidence": None}
-    confidence, _ = analysis.track.column("confidence")
+    confidence, _ = view.columns["confidence"]
     steps = np.diff(rows["t_ns"])
+    repeats = one.repeats
+    told = {} if repeats is None else {"repeated_frames": repeats.count, "repeats": repeats.sentence or None}
     return {
+        "kind": one.stream.info.kind,
         "frames": len(rows),
         "fps": round(1e9 / float(np.median(steps)), 3) if len(steps) else None,
         "face_found": round(float(found.mean()), 4),
-        "judged": round(float(analysis.track.column("au12_left")[1].mean()), 4),
+        "judged": round(float(view.judged.mean()), 4),
         "face_size_px": round(float(np.median(rows["width_px"][found])), 1) if found.any() else None,
         "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]),
-        "pulse": None if analysis.pulse is None else describe_pulse(analysis.pulse),
         "confidence": round(float(np.median(confidence[found])), 3) if found.any() else None,
+        **told,
     }

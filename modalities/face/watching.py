@@ -55,8 +55,8 @@ class _Observer(Protocol):
         """Take the next picture."""
 
 
-def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]) -> list[Watched]:
-    """Watch the first stream that shows a face, or the first that can be read.
+def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]) -> list[list[Watched]]:
+    """Watch, of each kind, the first stream that shows a face.
 
     Args:
         task: Its streams are tried in the order of `KINDS`.
@@ -65,7 +65,7 @@ def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping
         settings: Settings of the face encoder.
 
     Returns:
-        One entry per person.
+        For each person what was kept of each camera, in the order of `KINDS`, at least one.
 
     Raises:
         UnreadableFileError: every stream broke before its first picture.
@@ -73,11 +73,14 @@ def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping
     """
     streams = [stream for kind in KINDS for stream in task.of_kind(kind)]
     warnings: list[str] = []
+    seen: list[list[Watched]] = []
     fallback: list[Watched] = []
     broken: TelltaleError | None = None
     for stream in streams:
         if not isinstance(stream, Video):
             raise InvalidValueError("a face stream is no video", stream=stream.info.name, got=type(stream).__name__)
+        if stream.info.kind in [one[0].stream.info.kind for one in seen]:
+            continue
         watched, error = _watch_stream(stream, task, people, spotter, settings)
         times = watched[0].rows["t_ns"]
         if error is not None and not len(times):
@@ -87,22 +90,25 @@ def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping
         if error is not None:
             warnings.append(f"'{stream.info.name}' broke off at {to_s(int(times[-1])):.3f} s: {error}")
         if any(one.rows["found"].any() or one.rows["unsure"].any() for one in watched):
-            others = [other.info.name for other in streams if other is not stream]
-            if others:
-                warnings.append(f"face taken from '{stream.info.name}', not from {', '.join(others)}")
-            return _warned(watched, warnings)
+            seen.append(watched)
+            continue
         if len(streams) > 1:
             warnings.append(f"no face in '{stream.info.name}'")
         fallback = fallback or watched
-    if not fallback:
+    if not seen and not fallback:
         raise broken or InvalidValueError("the face encoder was given no face stream", expected=" or ".join(KINDS))
-    return _warned(fallback, warnings)
-
-
-def _warned(watched: list[Watched], warnings: list[str]) -> list[Watched]:
-    for one in watched:
+    cameras = seen or [fallback]
+    used = [one[0].stream.info.name for one in seen]
+    unused = [stream.info.name for stream in streams if stream.info.name not in used]
+    if used and unused:
+        warnings.append(f"face taken from {_listed(used)}, not from {_listed(unused)}")
+    for one in cameras[0]:
         one.warnings = warnings + one.warnings
-    return watched
+    return [[watched[at] for watched in cameras] for at in range(len(people))]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(f"'{name}'" for name in names)
 
 
 def _watch_stream(

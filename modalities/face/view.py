@@ -1,0 +1,184 @@
+"""What one camera saw of a face, before anybody looks for expressions: movement, lids, eyes, head and quality."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data_schemas.time import Int64Array
+from modalities.face.action_units import stack_measurements
+from modalities.face.anchor import straighten
+from modalities.face.eyes import Blink, blink_duration, blink_rate, closure_of, find_blinks, measure_opening
+from modalities.face.gaze import OPEN, gaze_angles
+from modalities.face.models import FloatArray
+from modalities.face.neutral import subtract_neutral
+from modalities.face.pulse import KEPT, FacePulse, find_pulse
+from modalities.face.pupil import fill_between
+from modalities.face.quality import STILL_DESCRIBED, covered_share, detail_of, rate_confidence, tell_reasons
+from modalities.face.regions import EYE, NAMES
+from modalities.face.trajectory import trace_regions
+
+GAZE_UNIT = 3.0
+"""Way of the iris, percent of the inter-ocular distance, that is a look elsewhere and no noise."""
+LID_COLUMNS = [
+    *(2 * at + axis for at, name in enumerate(NAMES) if name in EYE for axis in (0, 1)),
+    *range(2 * len(NAMES), 2 * len(NAMES) + 4),
+]
+"""Columns of `measure_movement` that the lids move."""
+EYE_FEATURES = (
+    "au43", "au43_right", "au43_left", "eye_opening_right", "eye_opening_left", "gaze_yaw_deg", "gaze_pitch_deg",
+    "pupil_ratio", "blink_rate", "blink_duration_s",
+)  # fmt: skip
+"""What only a picture of light tells: in a picture of distances a lid is as good as an eye."""
+
+Rows = NDArray[np.void]
+Columns = dict[str, tuple[NDArray[np.floating], NDArray[np.bool_]]]
+"""Name -> values and where they are valid, (frames,) each."""
+
+
+@dataclass(frozen=True, eq=False)
+class View:
+    """One face over n frames of one camera, or of several that were combined.
+
+    Attributes:
+        times_ns: (n,), strictly increasing.
+        reasons: Why a frame cannot be judged, "" where it can, object (n,).
+        moved: `measure_movement`, (n, 2 * regions + 5).
+        angles: Yaw, pitch, roll in degrees, (n, 3).
+        lidded: Frames in which lids could be seen, (n,).
+        blinks: By onset.
+        gaze: Yaw and pitch of the eyes in degrees, (n, 2).
+        gazing: Where `gaze` is told, (n,).
+        columns: Features that need nothing but this.
+        pulse: Of the skin.
+        reduced: What the reducers of spotters kept, (n, k) each.
+    """
+
+    times_ns: Int64Array
+    reasons: NDArray[np.object_]
+    moved: NDArray[np.float32]
+    angles: FloatArray
+    lidded: NDArray[np.bool_]
+    blinks: tuple[Blink, ...]
+    gaze: FloatArray
+    gazing: NDArray[np.bool_]
+    columns: Columns
+    pulse: FacePulse
+    reduced: Mapping[str, FloatArray] = field(default_factory=dict)
+
+    @property
+    def judged(self) -> NDArray[np.bool_]:
+        """Frames that can be used, (n,)."""
+        return np.asarray(self.reasons == "")
+
+
+def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, lids: bool = True) -> View:
+    """What the rows of one video tell.
+
+    Args:
+        rows: Rows of `observation.ROW`, in order of time.
+        reduced: What the reducers of spotters kept, and the colours of the skin (`FaceObserver.kept`); without these
+            there is no pulse.
+        lids: Whether the pictures show lids; those of distances do not.
+    """
+    reasons = tell_reasons(rows)
+    judged = np.asarray(reasons == "")
+    moved = measure_movement(rows, judged)
+    opening = measure_opening(rows["lids"], rows["found"])
+    blinks = tuple(find_blinks(rows["t_ns"], closure_of(opening).mean(axis=1), judged)) if lids else ()
+    lidded = judged if lids else np.zeros(len(rows), bool)
+    gaze, gazing = gaze_angles(rows["iris"], opening, lidded & ~within(rows["t_ns"], blinks))
+    described = rows["found"] & np.isin(reasons.astype(str), STILL_DESCRIBED)
+    pulse = find_pulse(rows["t_ns"], (reduced or {}).get(KEPT), described)
+    columns = {
+        **_eye_columns(rows, described, lidded, blinks, opening, gaze, gazing),
+        **_face_columns(rows, described, judged),
+        "pulse": (pulse.values, pulse.valid),
+        "pulse_hz": (pulse.rate_hz, pulse.rated),
+        "pulse_snr_db": (pulse.snr_db, pulse.known),
+    }
+    if not lids:
+        moved[:, LID_COLUMNS] = 0
+        nothing = np.zeros(len(rows), bool)
+        columns.update({name: (columns[name][0], nothing) for name in EYE_FEATURES})
+    return View(
+        rows["t_ns"], reasons, moved, rows["angles"].astype(np.float64), lidded, blinks, gaze, gazing, columns, pulse,
+        dict(reduced or {}),
+    )  # fmt: skip
+
+
+def measure_movement(rows: Rows, judged: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Movement of regions, lids and lips away from their median at the same head angles; of the lids also at the same
+    gaze, which they follow.
+
+    Args:
+        rows: Rows of `observation.ROW`, in order of time.
+        judged: Which of them can be used.
+
+    Returns:
+        Percent of the inter-ocular distance, float32 (frames, 2 * regions + 5), 0 where not judged.
+    """
+    traced = straighten(rows, trace_regions(rows))
+    measured = stack_measurements(traced, rows["lids"], rows["mouth"])
+    angles = rows["angles"].astype(np.float64)
+    out = subtract_neutral(measured.astype(np.float64), angles, judged)
+    gaze = rows["iris"].mean(axis=1).astype(np.float64) / GAZE_UNIT
+    looking = np.column_stack([gaze, gaze**2, gaze[:, 0] * gaze[:, 1]])
+    out[:, LID_COLUMNS] = subtract_neutral(measured[:, LID_COLUMNS].astype(np.float64), angles, judged, looking)
+    return out
+
+
+def within(times_ns: Int64Array, blinks: tuple[Blink, ...]) -> NDArray[np.bool_]:
+    """Which times lie in a blink."""
+    out = np.zeros(len(times_ns), bool)
+    for blink in blinks:
+        out[np.searchsorted(times_ns, blink.onset_ns) : np.searchsorted(times_ns, blink.offset_ns, side="right")] = True
+    return out
+
+
+def _eye_columns(
+    rows: Rows,
+    described: NDArray[np.bool_],
+    judged: NDArray[np.bool_],
+    blinks: tuple[Blink, ...],
+    opening: FloatArray,
+    gaze: FloatArray,
+    gazing: NDArray[np.bool_],
+) -> Columns:
+    """Lids, blinks, direction of the eyes, and the pupils of the eyes that are open."""
+    rate, known = blink_rate(rows["t_ns"], list(blinks), judged)
+    length, blinked = blink_duration(rows["t_ns"], list(blinks))
+    closure = closure_of(opening)
+    measured = rows["pupil"].astype(np.float64)
+    pupil = np.column_stack([fill_between(measured[:, eye], rows["t_ns"]) for eye in range(2)])
+    told = (pupil > 0) & (opening >= OPEN) & gazing[:, None]
+    return {
+        "au43": (closure.mean(axis=1), judged),
+        "au43_right": (closure[:, 0], judged),
+        "au43_left": (closure[:, 1], judged),
+        "eye_opening_right": (np.minimum(opening[:, 0], 3), judged),
+        "eye_opening_left": (np.minimum(opening[:, 1], 3), judged),
+        "blink_rate": (rate, known & described),
+        "blink_duration_s": (length, blinked & described),
+        "gaze_yaw_deg": (gaze[:, 0], gazing),
+        "gaze_pitch_deg": (gaze[:, 1], gazing),
+        "pupil_ratio": ((pupil * told).sum(axis=1) / np.maximum(told.sum(axis=1), 1), np.asarray(told.any(axis=1))),
+    }
+
+
+def _face_columns(rows: Rows, described: NDArray[np.bool_], judged: NDArray[np.bool_]) -> Columns:
+    """Mouth, head, and what there is to say of the face as a whole."""
+    columns: Columns = {
+        "mouth_opening": (np.minimum(rows["mouth"], 200), judged),
+        "face_size_px": (rows["width_px"], described),
+        "confidence": (rate_confidence(rows), described),
+        "brightness": (rows["brightness"], described),
+        "sharpness": (detail_of(rows), described),
+        "covered": (covered_share(rows), judged),
+    }
+    for at, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
+        columns[name] = (rows["angles"][:, at], described)
+    return columns
