@@ -17,6 +17,7 @@ from modalities.face.recognition.protocols import PROTOCOLS, Fold, check, find_p
 from modalities.face.recognition.samples import CLASSES, Samples
 from modalities.face.recognition.scores import Answers, confusion, interval, score, subgroups, uf1_of
 from modalities.face.recognition.selection import learn
+from modalities.face.recognition.simulation import simulate_flow_set
 from modalities.face.recognition.systems import SYSTEMS, find_system
 
 
@@ -188,6 +189,16 @@ def test_jobs_resume_in_processes_and_give_the_same(flows: Samples, tmp_path: Pa
     honest = pool_answers(small, folds, [one.said for one in here])
     picked = pool_answers(small, folds, [best_of(small, fold, one) for fold, one in zip(folds, here, strict=True)])
     assert (picked.said == picked.truth).mean() >= (honest.said == honest.truth).mean()
+
+
+@pytest.mark.parametrize("name", ["loss-balanced", "sdf", "nmer", "mtm-net"])
+def test_peeking_at_the_test_changes_nothing_of_the_honest_answers(name: str) -> None:
+    small = simulate_flow_set(6, 5, seed=3)
+    (fold, *_) = find_protocol("kfold").folds(small)
+    system = find_system(name)
+    plain, peeked = run_jobs(small, [Job(system, fold), Job(system, fold, oracle=True)], step="x")
+    assert plain.said == peeked.said and plain.setting == peeked.setting
+    assert plain.candidates == {} and len(peeked.candidates) > 1
 
 
 def test_shuffled_training_labels_give_chance(flows: Samples) -> None:

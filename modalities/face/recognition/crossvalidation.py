@@ -145,15 +145,25 @@ class _Desk:
             samples = samples.labelled(y)
         if job.inner:
             return Outcome(inner=inner_uf1(system, prepared, samples, fold.train, job.seed, job.inner))
+        if job.oracle and len(system.architecture.settings(system)) == 1:
+            return self._one_setting(job, samples, prepared)
         model, setting = learn(system, prepared, samples, fold.train, job.seed)
         said = tuple(answers(model, prepared, fold.test).tolist())
-        others = {}
-        if job.oracle:
-            made = system.architecture.candidates(
-                system, prepared, samples.y[fold.train], fold.train, len(samples.classes), job.seed
-            )
-            others = {name: tuple(answers(one, prepared, fold.test).tolist()) for name, one in made}
+        others = self._candidates(job, samples, prepared) if job.oracle else {}
         return Outcome(said, str(setting), None, others)
+
+    def _one_setting(self, job: Job, samples: Samples, prepared: Any) -> Outcome:
+        """Where nothing is chosen, the last candidate is the trained model: trained once, both are known."""
+        others = self._candidates(job, samples, prepared)
+        (setting,) = job.system.architecture.settings(job.system)
+        return Outcome(list(others.values())[-1], str(setting), None, others)
+
+    def _candidates(self, job: Job, samples: Samples, prepared: Any) -> dict[str, tuple[int, ...]]:
+        system, train = job.system, job.fold.train
+        made = system.architecture.candidates(
+            system, prepared, samples.y[train], train, len(samples.classes), job.seed
+        )  # fmt: skip
+        return {name: tuple(answers(one, prepared, job.fold.test).tolist()) for name, one in made}
 
 
 _desk: list[_Desk] = []
