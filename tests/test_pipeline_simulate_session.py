@@ -16,6 +16,7 @@ from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableF
 from data_schemas.event import EVENT_KINDS
 from data_schemas.session import Manifest
 from data_schemas.time import to_ns, to_s
+from pipeline.manifest import load_manifest
 from pipeline.simulate.clocks import DEVICES, DeviceClock, draw_clocks
 from pipeline.simulate.manifest import write_manifest
 from pipeline.simulate.session import simulate_session, simulate_study
@@ -227,7 +228,33 @@ def test_a_study_is_a_row_of_sessions(tmp_path: Path) -> None:
     assert [truth.seed for truth in truths] == [5, 6]
     assert truths[0].figures["photograph"] != truths[1].figures["photograph"]
     assert ("simulate session", 2, 2) in steps
+    assert [truth.person for truth in truths] == ["p01", "p02"]
     alone = simulate_session(tmp_path / "alone", seconds=10, seed=6, fidelity="signal")
     assert alone.events == truths[1].events
     with pytest.raises(InvalidValueError):
         simulate_study(tmp_path / "none", 0)
+
+
+def test_nobody_is_in_two_sessions_of_a_study(tmp_path: Path) -> None:
+    simulate_study(tmp_path / "alone", 3, seconds=10, fidelity="signal")
+    simulate_study(tmp_path / "pairs", 2, seconds=10, fidelity="signal", people=2)
+    for study, wanted in (("alone", ["p01", "p02", "p03"]), ("pairs", ["p01", "p02", "p03", "p04"])):
+        people = []
+        for folder in sorted((tmp_path / study).iterdir()):
+            manifest = load_manifest(folder)
+            told = Truth.load(folder / "truth")
+            here = [person.id for person in manifest.people]
+            assert here == [one.person for one in (told, told.partner) if one is not None]
+            assert {stream.person for stream in manifest.streams} - {None} == set(here)
+            with (folder / "events.csv").open(encoding="utf-8", newline="") as file:
+                assert {row.get("person", here[0]) for row in csv.DictReader(file)} == set(here)
+            assert all({one["leader"], one["follower"]} == set(here) for one in told.mimicry)
+            people += here
+        assert people == wanted
+    assert (tmp_path / "pairs" / "sim02" / "truth" / "p04" / "truth.json").is_file()
+
+
+def test_a_session_of_its_own_is_that_of_p01(tmp_path: Path) -> None:
+    simulate_study(tmp_path / "study", 1, seconds=10, seed=5, fidelity="signal", people=2)
+    simulate_session(tmp_path / "alone", seconds=10, seed=5, fidelity="signal", people=2)
+    assert digests(tmp_path / "study" / "sim01") == digests(tmp_path / "alone")

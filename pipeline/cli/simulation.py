@@ -49,6 +49,9 @@ def register(app: typer.Typer) -> None:
             metavar="NAME=S,...",
             help="What the second person takes over, seconds later: smile, gesture, heart_rate; or none (drawn).",
         ),
+        cameras: str = typer.Option(
+            "rgb", "--cameras", metavar="NAME,...", help="Of each face: rgb, nir, depth, some or all of them."
+        ),
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline.simulate.partner import read_mimicry
@@ -59,6 +62,7 @@ def register(app: typer.Typer) -> None:
         planted = None if mimicry is None else read_mimicry(mimicry)
         with progress() as hook:
             made = simulate_study(
-                out, sessions, seconds=seconds, seed=seed, fidelity=fidelity, people=people, mimicry=planted, hook=hook
-            )
+                out, sessions, seconds=seconds, seed=seed, fidelity=fidelity, people=people, mimicry=planted,
+                cameras=[name.strip() for name in cameras.split(",") if name.strip()], hook=hook,
+            )  # fmt: skip
         show_table([{"session": str(folder)} for folder in made], f"Simulated, {fidelity} level", as_json)

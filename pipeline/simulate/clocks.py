@@ -5,6 +5,7 @@ The convention is the manifest's: session = (1 + drift) * device + offset.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -66,6 +67,7 @@ class DeviceClock:
 
 
 DEVICES = ("physio", "recorder", "camera", "body_camera")
+FURTHER_CAMERAS = ("nir_camera", "depth_camera")
 
 
 def draw_clocks(seconds: float, seed: int, max_offset_s: float = 5.0) -> dict[str, DeviceClock]:
@@ -94,3 +96,24 @@ def draw_clocks(seconds: float, seed: int, max_offset_s: float = 5.0) -> dict[st
         start = max(offset, -early) if device == "physio" else offset
         clocks[device] = DeviceClock(offset, drift, start, seconds + round(between(rng, 0.4, 1.5), 3))
     return clocks
+
+
+def draw_further_clocks(
+    clocks: Mapping[str, DeviceClock], seconds: float, seed: int, max_offset_s: float = 5.0
+) -> dict[str, DeviceClock]:
+    """Clocks of `FURTHER_CAMERAS`; none of them records before or after all those that there are already.
+
+    Args:
+        clocks: From `draw_clocks` with the same arguments.
+        seconds: Length of the session.
+        seed: Of the session.
+        max_offset_s: Greatest offset.
+    """
+    rng = generator(seed, "clocks of further cameras")
+    first, last = min(c.start_s for c in clocks.values()), max(c.end_s for c in clocks.values())
+    out = {}
+    for device in FURTHER_CAMERAS:
+        drift = round(between(rng, -100, 100), 3)
+        offset = round(between(rng, first, min(max_offset_s, LATEST_START * seconds)), 6)
+        out[device] = DeviceClock(offset, drift, offset, round(between(rng, seconds + 0.4, last), 3))
+    return out

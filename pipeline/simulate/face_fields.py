@@ -44,6 +44,11 @@ class Pose:
         lean = np.array([[np.cos(roll), -np.sin(roll), 0], [np.sin(roll), np.cos(roll), 0], [0, 0, 1]])
         return lean @ tilt @ turn
 
+    def rotation_of_camera(self) -> Pixels:
+        """The same rotation where z points away from the camera, shape (3, 3)."""
+        flip = np.diag([1.0, 1.0, -1.0])
+        return flip @ self.rotation() @ flip
+
 
 class FaceFields:
     """All fields of one face, computed once.
@@ -75,10 +80,18 @@ class FaceFields:
         Returns:
             Two float32 arrays (rows, columns, 2), pixels; one and the same where the lips move as one.
         """
-        used = np.flatnonzero(intensities)
-        faces = np.tensordot(intensities[used].astype(np.float32), self._stack[used], axes=1)
+        faces = self.faces(intensities)
         above = self._posed(faces[0], pose)
         return above, above if np.array_equal(faces[0], faces[1]) else self._posed(faces[1], pose)
+
+    def faces(self, intensities: NDArray[np.float64]) -> Field:
+        """The face's own displacement, above and below the line between the lips, px, float32 (2, rows, columns, 2).
+
+        Args:
+            intensities: One per entry of `names`.
+        """
+        used = np.flatnonzero(intensities)
+        return np.tensordot(intensities[used].astype(np.float32), self._stack[used], axes=1)
 
     def _posed(self, face: Field, pose: Pose) -> Field:
         """Displacement by the face's own movement and then by the head's."""

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+import numpy as np
+
+from data_schemas.camera import Camera
 from pipeline.simulate.clocks import DeviceClock
+from pipeline.simulate.session_cameras import PARTS
 
 _HEAD = """\
 # A simulated session: nobody was recorded. Made by `telltale simulate` from seed {seed}, {seconds:g} s, {fidelity}.
@@ -18,7 +22,7 @@ scope = ["analyse", "share", "train"]
 date = {date}
 
 [[people]]
-id = "p01"
+id = "{first}"
 role = "participant"
 {partner}
 # Clocks: session = (1 + drift) * device + offset. The stimulus computer's clock is the session clock.
@@ -29,9 +33,9 @@ reference = true
 """
 
 _PARTNER = """
-# Whom p01 talks to: another set of devices, whose names begin with p02_.
+# Whom {first} talks to: another set of devices, whose names begin with {second}_.
 [[people]]
-id = "p02"
+id = "{second}"
 role = "partner"
 """
 
@@ -47,12 +51,14 @@ own = "{p}audio_sync"
 against = "markers"
 """
 
-_CAMERA_CLOCKS = """
-[clocks.{p}camera]
+_CAMERA_CLOCK = """
+[clocks.{p}{device}]
 align = "markers"
-own = "{p}face_log"
+own = "{p}{stream}_log"
 against = "markers"
+"""
 
+_BODY_CLOCK = """
 # The body camera saw no markers; the lab measured its clock by other means.
 [clocks.{p}body_camera]
 align = "offset"
@@ -107,20 +113,27 @@ clock = "{p}physio"
 
 _CAMERA_STREAMS = """
 [[streams]]
-name = "{p}face"
-kind = "face_rgb"
-file = "{p}face.mp4"
+name = "{p}{stream}"
+kind = "{kind}"
+file = "{p}{file}"
 person = "{person}"
-clock = "{p}camera"
-
+clock = "{p}{device}"
+{lens}
 # When the camera's trigger input saw the sync markers, by the camera's clock.
 [[streams]]
-name = "{p}face_log"
+name = "{p}{stream}_log"
 kind = "markers"
-file = "{p}face_log.csv"
+file = "{p}{stream}_log.csv"
 time_column = "onset_s"
-clock = "{p}camera"
+clock = "{p}{device}"
+"""
 
+_LENS = """\
+# Lens and place of the camera, from its calibration.
+intrinsics = [{fx:.3f}, {fy:.3f}, {cx:g}, {cy:g}]
+"""
+
+_BODY_STREAM = """
 [[streams]]
 name = "{p}body"
 kind = "body_video"
@@ -149,6 +162,9 @@ def write_manifest(
     fidelity: str,
     clocks: Mapping[str, DeviceClock],
     partner: Mapping[str, DeviceClock] | None = None,
+    lenses: Sequence[Mapping[str, Camera]] = (),
+    ids: tuple[str, str] = (FIRST, SECOND),
+    depth_scale_m: float = 1e-4,
 ) -> str:
     """Text of the `session.toml`; valid under `data_schemas.session.Manifest`.
 
@@ -159,32 +175,67 @@ def write_manifest(
         fidelity: "signal" leaves the cameras out, "rendered" has them.
         clocks: The true clocks; only the body camera's is told.
         partner: Those of the second person's devices; None for one person.
+        lenses: Of each person's face cameras; without them there is the colour camera, whose lens nobody measured.
+        ids: Of the first and the second person.
+        depth_scale_m: Metres per unit of depth videos.
     """
     rendered = fidelity == "rendered"
-    people = {FIRST: clocks} if partner is None else {FIRST: clocks, SECOND: partner}
+    people = dict(zip(ids, (clocks,) if partner is None else (clocks, partner), strict=False))
     head = _HEAD.format(
         seed=seed, seconds=seconds, fidelity=fidelity, name=name, date=CONSENT_DATE,
-        partner="" if partner is None else _PARTNER,
+        first=ids[0], partner="" if partner is None else _PARTNER.format(first=ids[0], second=ids[1]),
     )  # fmt: skip
     parts = [head]
+    filmed: dict[str, Mapping[str, Camera | None]] = {person: {"rgb": None} for person in people}
+    filmed |= dict(zip(people, lenses, strict=False))
     for person, devices in people.items():
-        prefix = prefix_of(person)
-        parts.append(("" if person == FIRST else "\n") + _CLOCKS.format(p=prefix))
+        prefix = prefix_of(person, ids[0])
+        parts.append(("" if person == ids[0] else "\n") + _CLOCKS.format(p=prefix))
         if rendered:
+            for camera in filmed[person]:
+                part = PARTS[camera]
+                parts.append(_CAMERA_CLOCK.format(p=prefix, device=part.device, stream=part.stream))
             body = devices["body_camera"]
-            parts.append(_CAMERA_CLOCKS.format(p=prefix, offset_s=body.offset_s, drift_ppm=body.drift_ppm))
+            parts.append(_BODY_CLOCK.format(p=prefix, offset_s=body.offset_s, drift_ppm=body.drift_ppm))
     parts.append(_SHARED_STREAMS)
     for person in people:
-        prefix = prefix_of(person)
+        prefix = prefix_of(person, ids[0])
         parts.append(_SOUND_STREAMS.format(p=prefix, person=person))
         for stream, kind, column, unit in PHYSIO_STREAMS:
             entry = _PHYSIO_STREAM.format(p=prefix, name=stream, kind=kind, column=column, unit=unit)
             parts.append(entry if kind == "pulse" else entry + f'person = "{person}"\n')
         if rendered:
-            parts.append(_CAMERA_STREAMS.format(p=prefix, person=person))
+            for camera, lens in filmed[person].items():
+                part = PARTS[camera]
+                entry = _lens_of(camera, lens, depth_scale_m)
+                parts.append(
+                    _CAMERA_STREAMS.format(
+                        p=prefix, person=person, stream=part.stream, kind=part.kind, file=part.file,
+                        device=part.device, lens=entry,
+                    )
+                )  # fmt: skip
+            parts.append(_BODY_STREAM.format(p=prefix, person=person))
     return "".join(parts)
 
 
-def prefix_of(person: str) -> str:
-    """What the names of a person's files, streams and clocks begin with: nothing for the first person."""
-    return "" if person == FIRST else f"{person}_"
+def _lens_of(camera: str, lens: Camera | None, depth_scale_m: float) -> str:
+    """What the manifest says of a camera's unit, lens and place."""
+    scale = f"depth_scale_m = {depth_scale_m:g}\n" if camera == "depth" else ""
+    if lens is None:
+        return scale
+    out = scale + _LENS.format(fx=lens.fx, fy=lens.fy, cx=lens.cx, cy=lens.cy)
+    if camera == "rgb":
+        return out
+    rows = np.column_stack([lens.pose.rotation, lens.pose.translation_mm])
+    text = ", ".join(f"[{', '.join(f'{value:.8g}' for value in row)}]" for row in rows + 0.0)
+    return f"{out}extrinsics = [{text}]\n"
+
+
+def prefix_of(person: str, first: str = FIRST) -> str:
+    """What the names of a person's files, streams and clocks begin with: nothing for the session's first person."""
+    return "" if person == first else f"{person}_"
+
+
+def ids_from(number: int) -> tuple[str, str]:
+    """The people of a session whose first is the study's so manieth: "p01" and "p02" from 1."""
+    return f"p{number:02d}", f"p{number + 1:02d}"

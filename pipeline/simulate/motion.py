@@ -17,6 +17,8 @@ ACTION_UNITS = (
     "au20", "au23", "au24", "au25", "au26",
 )  # fmt: skip
 """Action units that scripts plant and renderers draw; left and right are the person's own."""
+OUTWARD = ("lips", "cheeks")
+"""Parts of the face that can be pushed out towards the front, out of the plane of the action units."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,8 @@ class FaceMotion:
         shift_px: Head translation in the picture, x right and y down, shape (n, 2).
         skin_pulse: Blood volume pulse at the skin, about -1..1, shape (n,).
         light: Brightness factor around 1, shape (n,).
+        outward_mm: How far a part of the face is pushed out, mm, shape (n,) each; keys from `OUTWARD`. Only a renderer
+            that has been given a `View` knows of depth and draws it.
     """
 
     times_s: Curve
@@ -47,12 +51,17 @@ class FaceMotion:
     shift_px: Curve | None = None
     skin_pulse: Curve | None = None
     light: Curve | None = None
+    outward_mm: Mapping[str, Curve] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.times_s)
         unknown = sorted(set(self.aus) - set(ACTION_UNITS))
         if unknown:
             raise InvalidValueError("unknown action units", got=unknown, expected=", ".join(ACTION_UNITS))
+        if not set(self.outward_mm) <= set(OUTWARD):
+            raise InvalidValueError(
+                "these parts of a face are not pushed out", got=sorted(self.outward_mm), expected=", ".join(OUTWARD)
+            )
         for name in ("blink", "mouth_open", "yaw_deg", "pitch_deg", "roll_deg", "skin_pulse"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, np.zeros(n))
@@ -60,7 +69,15 @@ class FaceMotion:
             object.__setattr__(self, "shift_px", np.zeros((n, 2)))
         if self.light is None:
             object.__setattr__(self, "light", np.ones(n))
-        curves = [*self.aus.values(), self.blink, self.mouth_open, self.yaw_deg, self.skin_pulse, self.light]
+        curves = [
+            *self.aus.values(),
+            *self.outward_mm.values(),
+            self.blink,
+            self.mouth_open,
+            self.yaw_deg,
+            self.skin_pulse,
+            self.light,
+        ]
         if any(curve is None or len(curve) != n for curve in curves):
             raise InvalidValueError("all curves of a face motion need one value per frame", expected=n)
 

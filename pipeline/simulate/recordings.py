@@ -108,10 +108,16 @@ def film_face(
     from pipeline.simulate.video import write_video
 
     device = clock.frames(fps, generator(script.seed, "camera"))
-    width = round(FACE_WIDTH_PX * min(size[0] / FACE_PICTURE[0], size[1] / FACE_PICTURE[1]))
     motion = face_motion(script, heart, clock.to_session(device))
-    frames = render_face(motion, photograph=script.person.photograph, size=size, face_width_px=width, seed=script.seed)
-    write_video(path, frames, device, hook=_named(hook, "face video"))
+    frames = render_face(
+        motion, photograph=script.person.photograph, size=size, face_width_px=face_width(size), seed=script.seed
+    )
+    write_video(path, frames, device, hook=named(hook, "face video"))
+
+
+def face_width(size: tuple[int, int]) -> int:
+    """Width of the face at rest in pictures of a size, px."""
+    return round(FACE_WIDTH_PX * min(size[0] / FACE_PICTURE[0], size[1] / FACE_PICTURE[1]))
 
 
 def film_body(path: Path, script: Script, clock: DeviceClock, hook: Hook = silent) -> None:
@@ -122,10 +128,10 @@ def film_body(path: Path, script: Script, clock: DeviceClock, hook: Hook = silen
     device = clock.frames(BODY_HZ, generator(script.seed, "body camera"))
     motion = body_motion(script, clock.to_session(device))
     frames = render_body(motion, size=BODY_SIZE, seed=script.seed)
-    write_video(path, frames, device, hook=_named(hook, "body video"))
+    write_video(path, frames, device, hook=named(hook, "body video"))
 
 
-def _named(hook: Hook, name: str) -> Hook:
+def named(hook: Hook, name: str) -> Hook:
     """The same hook, but every step it is told of goes by this name."""
 
     def report(step: str, completed: int, total: int | None) -> None:

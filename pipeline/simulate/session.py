@@ -9,8 +9,9 @@ from pathlib import Path
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
-from pipeline.simulate.clocks import DeviceClock, draw_clocks
-from pipeline.simulate.manifest import FIRST, SECOND, prefix_of, write_manifest
+from pipeline.simulate.clocks import DeviceClock, draw_clocks, draw_further_clocks
+from pipeline.simulate.face_cameras import check_cameras
+from pipeline.simulate.manifest import ids_from, write_manifest
 from pipeline.simulate.pairs_of_people import Planted
 from pipeline.simulate.partner import check_mimicry, draw_mimicry, plan_partner
 from pipeline.simulate.physiology import Followed, Heart, draw_heart
@@ -24,6 +25,7 @@ from pipeline.simulate.recordings import (
     write_sound,
 )
 from pipeline.simulate.script import Script, plan_script
+from pipeline.simulate.session_cameras import COLOUR_ALONE, FaceCameras, devices_of
 from pipeline.simulate.truth import Truth
 
 FIDELITIES = ("signal", "rendered")
@@ -42,6 +44,8 @@ def simulate_session(
     script: Script | None = None,
     people: int = 1,
     mimicry: Mapping[str, Planted] | None = None,
+    cameras: Sequence[str] = COLOUR_ALONE,
+    first_person: int = 1,
     hook: Hook = silent,
 ) -> Truth:
     """Write a session folder that `telltale analyze` runs on, and its truth.
@@ -49,7 +53,7 @@ def simulate_session(
     The folder gets `session.toml`, `events.csv`, `markers.csv`, `voice.wav`, `physio.csv`, `truth/` and, where
     rendered, `face.mp4`, `face_log.csv` and `body.mp4`. The same arguments give the same tables and sound, byte for
     byte; the two fidelities share them. The folder appears only when it is complete. A second person has a set of these
-    files whose names begin with `p02_`, and changes nothing of the first one's.
+    files whose names begin with `p02_` (their id), and changes nothing of the first one's.
 
     Args:
         folder: The session's own folder; must not exist or be empty.
@@ -64,7 +68,11 @@ def simulate_session(
         people: 1, or 2 who talk to each other.
         mimicry: By behaviour (`partner.BEHAVIOURS`), how the second person follows the first; drawn from the seed by
             default, empty for two people who have nothing to do with each other.
-        hook: Progress reports: steps "simulate", "face video" and "body video".
+        cameras: Of each face, some of "rgb", "nir", "depth". With any but the colour camera alone all of them see the
+            head in perspective, from beside each other, on clocks of their own, and the manifest has their lenses:
+            `nir.mkv` is near-infrared, grey; `depth.mkv` 16-bit distances. Everything else stays the same.
+        first_person: Number of the first person in the study, from 1: "p01"; a second person has the next one.
+        hook: Progress reports: steps "simulate", "face video", "infrared video", "depth video" and "body video".
 
     Raises:
         InvalidValueError: an argument out of its range, or a folder that holds something.
@@ -83,32 +91,43 @@ def simulate_session(
             got=people,
             expected="1 or 2",
         )
+    cameras = check_cameras(cameras)
+    devices = devices_of(cameras)
+    if fidelity == "signal" and cameras != COLOUR_ALONE:
+        raise InvalidValueError("a session of signals has no cameras", got=", ".join(cameras), mend="Leave them out.")
     if script is None:
         script = plan_script(seconds, seed)
     mimicry = mimicry or (draw_mimicry(seed) if people == 2 and mimicry is None else {})
     check_mimicry(mimicry)
-    first = _Sitter.of(FIRST, script, draw_clocks(script.seconds, seed, max_offset_s))
+    ids = ids_from(first_person)
+    first = _Sitter.of(ids[0], "", script, draw_clocks(script.seconds, seed, max_offset_s), devices)
     sitters = [first]
     if people == 2:
         other = plan_partner(script, mimicry)
         clocks = draw_clocks(other.seconds, other.seed, max_offset_s)
-        sitters.append(_Sitter.of(SECOND, other, clocks, first.heart, mimicry.get("heart_rate")))
+        sitters.append(_Sitter.of(ids[1], f"{ids[1]}_", other, clocks, devices, first.heart, mimicry.get("heart_rate")))
+    if cameras != COLOUR_ALONE:
+        sitters = [sitter.filmed(cameras, size, max_offset_s) for sitter in sitters]
     truth = _truth_of(sitters, name, fidelity, mimicry)
-    devices = [sitter.devices(fidelity) for sitter in sitters]
+    filming = [sitter.filming for sitter in sitters if sitter.filming is not None]
+    known = [sitter.devices(fidelity) for sitter in sitters]
     text = write_manifest(
         name=name,
         seed=seed,
         seconds=script.seconds,
         fidelity=fidelity,
-        clocks=devices[0],
-        partner=devices[1] if people == 2 else None,
+        clocks=known[0],
+        partner=known[1] if people == 2 else None,
+        ids=ids,
+        lenses=[one.lenses for one in filming],
+        depth_scale_m=filming[0].depth_scale_m if filming else 1e-4,
     )
 
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     try:
-        total = 1 + people * (4 if fidelity == "rendered" else 2)
+        total = 1 + people * (3 + len(devices) if fidelity == "rendered" else 2)
         (partial / "session.toml").write_text(text, encoding="utf-8", newline="\n")
         write_cues(partial / "events.csv", {sitter.person: sitter.script for sitter in sitters})
         write_markers(partial / "markers.csv", script.markers_s)
@@ -132,16 +151,21 @@ class _Sitter:
     """One person of a session with the devices that record them."""
 
     person: str
+    prefix: str
     script: Script
     heart: Heart
     clocks: Mapping[str, DeviceClock]
+    face_clocks: tuple[str, ...]
+    filming: FaceCameras | None = None
 
     @classmethod
     def of(
         cls,
         person: str,
+        prefix: str,
         script: Script,
         clocks: Mapping[str, DeviceClock],
+        face_clocks: tuple[str, ...],
         other: Heart | None = None,
         how: Planted | None = None,
     ) -> _Sitter:
@@ -149,34 +173,48 @@ class _Sitter:
         start = min(clock.start_s for clock in clocks.values()) - 1
         followed = Followed(other, how.lag_s, how.share) if other is not None and how is not None else None
         heart = draw_heart(script, start, max(clock.end_s for clock in clocks.values()) + 1, followed)
-        return cls(person, script, heart, clocks)
+        return cls(person, prefix, script, heart, clocks, face_clocks)
+
+    def filmed(self, cameras: Sequence[str], size: tuple[int, int], max_offset_s: float) -> _Sitter:
+        """The same person before several face cameras."""
+        further = draw_further_clocks(self.clocks, self.script.seconds, self.script.seed, max_offset_s)
+        filming = FaceCameras(self.script, cameras, size)
+        return replace(self, clocks={**self.clocks, **further}, filming=filming)
 
     def devices(self, fidelity: str) -> dict[str, DeviceClock]:
         """Clocks of the devices that there are at a fidelity."""
-        there = ("physio", "recorder") if fidelity == "signal" else tuple(self.clocks)
+        there: tuple[str, ...] = ("physio", "recorder")
+        if fidelity == "rendered":
+            there = (*there, *self.face_clocks, "body_camera")
         return {device: self.clocks[device] for device in there}
 
     def truth(self, name: str, fidelity: str) -> Truth:
         """What was planted of them, clocks by their names in the manifest."""
         told = tell_truth(self.script, self.heart, self.devices(fidelity), name, fidelity)
-        clocks = {f"{prefix_of(self.person)}{device}": clock for device, clock in told.clocks.items()}
-        return replace(told, person=self.person, clocks=clocks)
+        clocks = {f"{self.prefix}{device}": clock for device, clock in told.clocks.items()}
+        cameras = {} if self.filming is None else self.filming.truth()
+        for camera in cameras.values():
+            camera["stream"], camera["clock"] = (self.prefix + camera[key] for key in ("stream", "clock"))
+        return replace(told, person=self.person, clocks=clocks, cameras=cameras)
 
     def record(self, folder: Path, fidelity: str, fps: float, size: tuple[int, int], hook: Hook) -> Iterator[None]:
         """Write their files, one after each step."""
         script, clocks = self.script, self.clocks
 
         def file(name: str) -> Path:
-            return folder / f"{prefix_of(self.person)}{name}"
+            return folder / f"{self.prefix}{name}"
 
         write_physio(file("physio.csv"), script, self.heart, clocks["physio"])
         yield
         write_sound(file("voice.wav"), script, clocks["recorder"])
         yield
-        if fidelity == "rendered":
+        if self.filming is not None:
+            yield from self.filming.film(file, self.heart, clocks, fps, hook)
+        elif fidelity == "rendered":
             write_markers(file("face_log.csv"), clocks["camera"].seen(script.markers_s))
             film_face(file("face.mp4"), script, self.heart, clocks["camera"], fps=fps, size=size, hook=hook)
             yield
+        if fidelity == "rendered":
             film_body(file("body.mp4"), script, clocks["body_camera"], hook=hook)
             yield
 
@@ -187,7 +225,7 @@ def _truth_of(sitters: Sequence[_Sitter], name: str, fidelity: str, mimicry: Map
     if len(truths) == 1:
         return truths[0]
     rows = [
-        {"leader": FIRST, "follower": SECOND, "behaviour": behaviour, **asdict(how)}
+        {"leader": truths[0].person, "follower": truths[1].person, "behaviour": behaviour, **asdict(how)}
         for behaviour, how in mimicry.items()
     ]
     return replace(truths[0], partner=truths[1], mimicry=tuple(rows))
@@ -205,9 +243,12 @@ def simulate_study(
     max_offset_s: float = 5.0,
     people: int = 1,
     mimicry: Mapping[str, Planted] | None = None,
+    cameras: Sequence[str] = COLOUR_ALONE,
     hook: Hook = silent,
 ) -> list[Path]:
     """Simulate several sessions into `folder/sim01`, `folder/sim02` ..., with seeds `seed`, `seed + 1` ...
+
+    Everybody is in one session only: `p01`, `p02` ..., or `p01` with `p02`, `p03` with `p04` ... where there are two.
 
     Args:
         folder: Of the study; made if need be.
@@ -220,6 +261,7 @@ def simulate_study(
         max_offset_s: Greatest offset of a device's clock.
         people: In each session.
         mimicry: Between them; drawn anew for each session by default.
+        cameras: Of each face.
         hook: Progress reports, step "simulate session".
 
     Returns:
@@ -245,6 +287,8 @@ def simulate_study(
             max_offset_s=max_offset_s,
             people=people,
             mimicry=mimicry,
+            cameras=cameras,
+            first_person=1 + at * people,
             hook=hook,
         )
         hook("simulate session", at + 1, sessions)

@@ -1,6 +1,7 @@
 """What was planted in a simulated session, and its files: `truth.json`, `events.csv`, `tracks.parquet`.
 
-Of a session of two people the first one's files are these, the second one's the same in the folder `p02` beside them.
+Of a session of two people the first one's files are these, the second one's the same in the folder `p02` (their id)
+beside them.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import csv
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,9 @@ class Truth:
         partner: The truth of the second person; None in a session of one. Its files lie in a folder of their name.
         mimicry: What the second person takes over from the first: `leader`, `follower`, `behaviour`, `lag_s`, `share`
             (of the events that are answered, or weight of the course), `jitter_s`.
+        cameras: Of the face, "rgb", "nir" and "depth": `stream`, `clock`, `intrinsics` [fx, fy, cx, cy] in px,
+            `extrinsics` (3 rows of [R | t], t in mm, to the axes of the colour camera), `distance_mm` of the eyes at
+            rest. Empty where there is the colour camera alone, which has no perspective.
     """
 
     name: str
@@ -60,6 +64,7 @@ class Truth:
     person: str = "p01"
     partner: Truth | None = None
     mimicry: tuple[Mapping[str, Any], ...] = ()
+    cameras: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def of_kind(self, *kinds: str) -> list[Event]:
         """Planted events of these kinds, by onset."""
@@ -85,9 +90,13 @@ class Truth:
             "markers_s": list(self.markers_s),
             "figures": dict(self.figures),
         }
+        if self.cameras:
+            head["cameras"] = {name: dict(camera) for name, camera in self.cameras.items()}
+        if self.person != "p01":
+            head["people"] = [self.person]
         if self.partner is not None:
             head |= {"people": [self.person, self.partner.person], "mimicry": [dict(one) for one in self.mimicry]}
-            self.partner.save(folder / self.partner.person)
+            replace(self.partner, person="p01").save(folder / self.partner.person)  # the folder says who it is
         (folder / "truth.json").write_text(json.dumps(head, indent=2) + "\n", encoding="utf-8", newline="\n")
         with (folder / "events.csv").open("w", encoding="utf-8", newline="") as file:
             writer = csv.writer(file, lineterminator="\n")
@@ -137,6 +146,7 @@ class Truth:
                 person=people[0],
                 partner=replace(cls.load(folder / people[1]), person=people[1]) if len(people) > 1 else None,
                 mimicry=tuple(head.get("mimicry", ())),
+                cameras=head.get("cameras", {}),
             )
         except (KeyError, ValueError, TypeError, pa.ArrowException) as error:
             raise UnreadableFileError(

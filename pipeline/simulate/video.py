@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,11 +20,18 @@ if TYPE_CHECKING:
 TICKS_PER_S = 90_000
 ENDINGS = {"h264": (".mp4", ".mov", ".mkv"), "ffv1": (".mkv",)}
 """Codecs, and the containers that keep them."""
+_FORMS = {
+    ("h264", "rgb24"): "yuv420p", ("h264", "gray"): "gray",
+    ("ffv1", "rgb24"): "bgr0", ("ffv1", "gray"): "gray", ("ffv1", "gray16le"): "gray16le",
+}  # fmt: skip
+"""What a codec stores of a kind of picture."""
+_FULL_RANGE = 2
+"""Black is 0 and white 255, by FFmpeg's number; colour keeps to 16..235."""
 
 
 def write_video(
     path: Path,
-    frames: Iterable[NDArray[np.uint8]],
+    frames: Iterable[NDArray[Any]],
     times_s: NDArray[np.float64],
     *,
     quality: int = 16,
@@ -38,10 +45,11 @@ def write_video(
 
     Args:
         path: File to write; .mp4, .mov or .mkv. Its folder must exist.
-        frames: RGB frames, uint8 (h, w, 3), all of one size, even for "h264"; taken one at a time.
+        frames: RGB (h, w, 3) or grey (h, w), uint8, or for "ffv1" grey uint16, all of one size and type, even for
+            "h264"; taken one at a time.
         times_s: Presentation time of each frame, seconds >= 0, increasing, shape (n,).
         quality: Constant rate factor of x264: 0 lossless of its kind, 16 hardly visible loss, 51 worst.
-        codec: "h264" (yuv420p) or "ffv1" (lossless RGB, .mkv).
+        codec: "h264" (yuv420p, grey ones as such) or "ffv1" (lossless, .mkv).
         hook: Told of each frame under the step "video".
 
     Raises:
@@ -95,7 +103,7 @@ def _ticks(times_s: NDArray[np.float64], per_s: int) -> NDArray[np.int64]:
 def _encode(
     container: OutputContainer,
     path: Path,
-    frames: Iterable[NDArray[np.uint8]],
+    frames: Iterable[NDArray[Any]],
     ticks: NDArray[np.int64],
     quality: int,
     codec: str,
@@ -105,23 +113,27 @@ def _encode(
     from av import VideoFrame
 
     stream: VideoStream | None = None
+    form = ""
     step = int(np.median(np.diff(ticks))) if len(ticks) > 1 else TICKS_PER_S // 25
     written = 0
     for picture in frames:
         if written == len(ticks):
             return written + 1
         if stream is None:
+            form = _form(picture)
             stream = _add_stream(
-                container, path, picture.shape[1], picture.shape[0], Fraction(TICKS_PER_S, step), quality, codec
+                container, path, picture.shape[1], picture.shape[0], Fraction(TICKS_PER_S, step), quality, codec, form
             )
-        if picture.shape != (stream.height, stream.width, 3):
+        if picture.shape[:2] != (stream.height, stream.width) or _form(picture) != form:
             raise InvalidValueError(
                 "all frames of a video need one size",
                 file=path,
                 got=picture.shape,
-                expected=(stream.height, stream.width, 3),
+                expected=(stream.height, stream.width, *picture.shape[2:]),
             )
-        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format="rgb24")
+        frame = VideoFrame.from_ndarray(np.ascontiguousarray(picture), format=form)
+        if form == "gray":
+            frame.color_range = _FULL_RANGE
         frame.pts, frame.time_base = int(ticks[written]), Fraction(1, TICKS_PER_S)
         container.mux(stream.encode(frame))
         written += 1
@@ -131,14 +143,28 @@ def _encode(
     return written
 
 
+def _form(picture: NDArray[Any]) -> str:
+    """Pixel format of a picture; empty where no video holds such."""
+    if picture.ndim == 3 and picture.shape[2] == 3 and picture.dtype == np.uint8:
+        return "rgb24"
+    return {1: "gray", 2: "gray16le"}.get(picture.dtype.itemsize, "") if picture.ndim == 2 else ""
+
+
 def _add_stream(
-    container: OutputContainer, path: Path, width: int, height: int, rate: Fraction, quality: int, codec: str
+    container: OutputContainer, path: Path, width: int, height: int, rate: Fraction, quality: int, codec: str, form: str
 ) -> VideoStream:
+    if (codec, form) not in _FORMS:
+        raise InvalidValueError(
+            f"no {codec} video of such pictures", file=path, got=form or "neither RGB nor grey",
+            expected="uint8 RGB or grey, or uint16 grey with ffv1",
+        )  # fmt: skip
     if codec == "h264" and (width % 2 or height % 2):
         raise InvalidValueError("H.264 needs an even width and height", file=path, got=f"{width}x{height}")
     options = {"crf": str(quality), "preset": "veryfast"} if codec == "h264" else {"level": "3", "slicecrc": "0"}
     stream = container.add_stream("libx264" if codec == "h264" else "ffv1", rate=rate, options=options)
     stream.width, stream.height = width, height
-    stream.pix_fmt = "yuv420p" if codec == "h264" else "bgr0"
+    stream.pix_fmt = _FORMS[codec, form]
+    if form == "gray":
+        stream.codec_context.color_range = _FULL_RANGE
     stream.time_base = stream.codec_context.time_base = Fraction(1, TICKS_PER_S)
     return stream
