@@ -117,6 +117,19 @@ def _images(folder: Path) -> list[Seed]:
     return found
 
 
+def _arrays(folder: Path) -> list[Seed]:
+    found = []
+    for name, kind in (("depth.npy", np.uint16), ("ir.npy", np.uint8), ("metres.npy", np.float32)):
+        np.save(
+            folder / name, (np.arange(6 * 12 * 16).reshape(6, 12, 16) / (1 if kind != np.float32 else 900)).astype(kind)
+        )
+        files = {name: (folder / name).read_bytes()}
+        if kind == np.uint16:
+            files["depth_timestamps.csv"] = ("time_s\n" + "".join(f"{at * 0.04:.2f}\n" for at in range(6))).encode()
+        found.append(Seed(name, files, ("face_depth", "face_nir")))
+    return found
+
+
 def _sound(folder: Path) -> list[Seed]:
     import soundfile
 
@@ -260,6 +273,7 @@ def _bids(folder: Path) -> list[Seed]:
 _MADE: dict[str, Callable[[Path], list[Seed]]] = {
     "media": _media,
     "images": _images,
+    "arrays": _arrays,
     "sound": _sound,
     "xdf": _xdf,
     "edf": _edf,

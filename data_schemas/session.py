@@ -6,7 +6,10 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from data_schemas.camera import Camera, Pose
 
 STREAM_KINDS: dict[str, str] = {
     "face_rgb": "colour video of a face",
@@ -147,6 +150,20 @@ class StreamEntry(_Strict):
     region: Region | None = None
     rotation: Literal[0, 90, 180, 270] | None = Field(None, description="clockwise, instead of what the file says")
     depth_scale_m: float | None = Field(None, gt=0)
+    intrinsics: tuple[float, float, float, float] | None = Field(
+        None, description="lens of a face camera, [fx, fy, cx, cy]: pixels of the stored picture"
+    )
+    distortion: list[float] | None = Field(
+        None, min_length=4, max_length=5, description="of that lens, [k1, k2, p1, p2] or with k3 after them"
+    )
+    extrinsics: list[tuple[float, float, float, float]] | None = Field(
+        None,
+        min_length=3,
+        max_length=3,
+        description="where a face camera stands: three rows of a rotation and a shift, [[r, r, r, t], ...], that take "
+        "points from its axes (x right, y down, z away) to those that all cameras share, t in millimetres; left out "
+        "for the camera whose axes these are",
+    )
     screen: ScreenEntry | None = Field(None, description="of an eye tracker whose gaze is in pixels")
     person: Name | None = None
     people: list[Name] | None = Field(
@@ -185,6 +202,16 @@ class StreamEntry(_Strict):
         return self
 
     @model_validator(mode="after")
+    def _camera_of_a_face(self) -> Self:
+        given = [name for name in ("intrinsics", "distortion", "extrinsics") if getattr(self, name) is not None]
+        if given and not self.kind.startswith("face_"):
+            raise ValueError(f"{given[0]} describes a camera of a face video; this one is kind = '{self.kind}'")
+        if given and self.intrinsics is None:
+            raise ValueError(f"{given[0]} without intrinsics: give intrinsics = [fx, fy, cx, cy] in pixels too")
+        _ = self.camera
+        return self
+
+    @model_validator(mode="after")
     def _one_source(self) -> Self:
         if (self.file is None) == (self.files is None):
             raise ValueError('give either file = "..." or files = ["...", ...]')
@@ -196,6 +223,14 @@ class StreamEntry(_Strict):
     def paths(self) -> tuple[str, ...]:
         """The file or files, in order."""
         return (self.file,) if self.file is not None else tuple(self.files or ())
+
+    @property
+    def camera(self) -> Camera | None:
+        """Lens and place of the camera, of the stored picture; None where nothing is stated."""
+        if self.intrinsics is None:
+            return None
+        rows = np.eye(4)[:3] if self.extrinsics is None else np.array(self.extrinsics)
+        return Camera(*self.intrinsics, tuple(self.distortion or ()), Pose(rows[:, :3], rows[:, 3]))
 
 
 class Cue(_Strict):

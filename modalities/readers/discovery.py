@@ -10,6 +10,7 @@ from data_schemas.errors import MissingFileError, TelltaleError
 from modalities.readers.empatica import is_export
 from modalities.readers.image_sequence import numbered_pictures
 from modalities.readers.info import FileInfo
+from modalities.readers.picture_times import stamp_files
 from modalities.readers.registry import COMPANIONS, PICTURE_SUFFIXES
 from modalities.readers.sniff import is_known, probe_path
 
@@ -45,7 +46,8 @@ def _candidates(folder: Path, top: bool = True) -> Iterator[Path]:
     if pictures:
         yield folder
     headers = {path.stem.lower() + path.suffix.lower() for path in shown}
-    stamps = {"timestamps.csv", "timestamps.txt", "timestamps.tsv"} if pictures else set()
+    arrays = [path.stem for path in shown if path.suffix.lower() == ".npy"]
+    stamps = {table.name.lower() for prefix in (*pictures, *arrays) for table in stamp_files(folder, prefix)}
     for path in shown:
         if not path.is_file() or _PASSED_OVER.search(path.name) or path.name.lower() in stamps:
             continue

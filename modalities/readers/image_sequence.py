@@ -13,16 +13,15 @@ import numpy as np
 from data_schemas.errors import ManifestError, UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo, Video
-from data_schemas.time import Explicit, Int64Array, to_s
+from data_schemas.time import Explicit, to_s
 from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
-from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, mode_for
+from modalities.readers.picture_times import read_stamps, times_of_pictures
+from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, camera_of, mode_for
 from modalities.readers.registry import PICTURE_SUFFIXES
 from modalities.readers.selection import missing, unfit
-from modalities.readers.timing import stamps_to_ns
 
 _LEAST = 3
 """Fewer numbered pictures are no sequence."""
-_STAMP_FILES = ("timestamps.csv", "timestamps.txt", "timestamps.tsv")
 
 
 def numbered_pictures(folder: Path) -> dict[str, list[tuple[int, Path]]]:
@@ -140,7 +139,7 @@ class ImageSequenceReader:
             first = _first_picture(members, path)
             bits = None if first.ndim == 3 else first.dtype.itemsize * 8
             try:
-                stamps = _stamps(path, prefix, [file for _, file in members], None, "s")
+                stamps = read_stamps(path, prefix, len(members), [file.name for _, file in members])
             except UnreadableFileError as error:
                 stamps = None
                 notes.append(error.what)
@@ -183,10 +182,12 @@ class ImageSequenceReader:
         mode = mode_for(entry, path, bits, f"{first.dtype} {files[0].suffix[1:]}")
         height, width = first.shape[:2]
         framing = Framing.of(entry, path, width, height, 0)
-        times, notes = _times(entry, path, prefix, members)
+        times, notes = times_of_pictures(
+            entry, path, path, prefix, [number for number, _ in members], [file.name for file in files]
+        )
         width, height = framing.size(width, height)
-        if entry.kind == "face_depth" and entry.depth_scale_m is None:
-            notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
+        camera, seen = camera_of(entry, framing, first.shape[1], first.shape[0])
+        notes += seen
         source = PictureFiles(files, mode, framing, (first.shape[0], first.shape[1]))
         return Video(
             info=replace(info, notes=(*info.notes, *notes), origin=f"{len(files)} pictures {files[0].name} ..."),
@@ -196,6 +197,7 @@ class ImageSequenceReader:
             width=width,
             height=height,
             depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,
+            camera=camera,
         )
 
 
@@ -221,75 +223,3 @@ def _which(entry: StreamEntry, path: Path, prefixes: list[str]) -> str:
             expected=f"track = one of {', '.join(prefixes)}",
         )
     return prefixes[0]
-
-
-def _times(
-    entry: StreamEntry, path: Path, prefix: str, members: list[tuple[int, Path]]
-) -> tuple[Int64Array, list[str]]:
-    files = [file for _, file in members]
-    stamps = _stamps(
-        path, prefix, files, entry.time_column, entry.time_unit if "time_unit" in entry.model_fields_set else None
-    )
-    if stamps is not None:
-        back = np.flatnonzero(np.diff(stamps) <= 0)
-        if len(back):
-            raise UnreadableFileError(
-                "the time stamps of the pictures do not increase",
-                file=path,
-                time_s=to_s(int(stamps[back[0] + 1])),
-                got=f"{len(back)} of {len(stamps)}",
-                mend="Correct the table of time stamps, or remove it and write rate_hz.",
-            )
-        return stamps, []
-    if entry.rate_hz is None:
-        raise ManifestError(
-            "nothing says when the pictures were taken",
-            file=path,
-            stream=entry.name,
-            expected=f"a table {_STAMP_FILES[0]} beside them, or rate_hz in the manifest",
-        )
-    numbers = np.array([number for number, _ in members], dtype=np.int64)
-    numbers -= numbers[0]
-    lost = int(numbers[-1]) + 1 - len(numbers)
-    notes = [f"{lost} numbers are missing between the pictures: gaps"] if lost else []
-    if np.any(np.diff(numbers) <= 0):
-        raise UnreadableFileError("two pictures carry the same number", file=path)
-    return np.rint(numbers * (1e9 / entry.rate_hz)).astype(np.int64), notes
-
-
-def _stamps(folder: Path, prefix: str, files: list[Path], column: str | None, unit: str | None) -> Int64Array | None:
-    """Times, ns, of the pictures from the table beside them; None where there is no table."""
-    from modalities.readers.delimited import read_text_columns, sniff_table
-    from modalities.readers.labels import time_unit_in_name
-
-    names = [f"{prefix}_{name}" for name in _STAMP_FILES] + list(_STAMP_FILES)
-    table = next((folder / name for name in names if prefix and (folder / name).is_file()), None)
-    table = table or next((folder / name for name in _STAMP_FILES if (folder / name).is_file()), None)
-    if table is None:
-        return None
-    form = sniff_table(table)
-    rows = read_text_columns(table, form)
-    at = _stamp_column(form.names, column, table)
-    by_name = {Path(cell.strip()).name: row for row in rows for cell in row}
-    if all(file.name in by_name for file in files):
-        rows = [by_name[file.name] for file in files]
-    if len(rows) != len(files):
-        raise UnreadableFileError(
-            "pictures and time stamps differ in number",
-            file=table,
-            got=f"{len(files)} pictures, {len(rows)} time stamps",
-        )
-    try:
-        values = np.array([float(row[at].replace(",", ".") if form.decimal == "," else row[at]) for row in rows])
-    except (ValueError, IndexError) as error:
-        raise UnreadableFileError("a time stamp is no number", file=table, got=str(error)) from error
-    if not np.all(np.isfinite(values)):
-        raise UnreadableFileError("a time stamp is no number", file=table)
-    return stamps_to_ns(values, unit or time_unit_in_name(form.names[at]) or "s")
-
-
-def _stamp_column(names: tuple[str, ...], wanted: str | None, table: Path) -> int:
-    if wanted in names:
-        return names.index(wanted or "")
-    likely = [at for at, name in enumerate(names) if re.search(r"time|stamp|^t$|sec|^ms$", name.lower())]
-    return likely[0] if likely else len(names) - 1

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.camera import Camera, Pose
 from data_schemas.errors import ManifestError
 from data_schemas.session import StreamEntry
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
 Picture = NDArray[np.generic]
 MOST_PIXELS = 1 << 26
 """Larger pictures (8K has half as many) are refused: a small file can claim a size that no memory holds."""
+
+
+UNSCALED = "depth_scale_m is not stated: depth is in the sensor's units, not metres"
 
 
 def mono_depth(pixel_format: str) -> int | None:
@@ -109,6 +113,22 @@ class Framing:
             width, height = self.region[2:]
         return (height, width) if self.quarter_turns % 2 else (width, height)
 
+    def camera(self, stored: Camera, width: int, height: int) -> Camera:
+        """The camera of what is handed out.
+
+        Args:
+            stored: Camera of the stored picture.
+            width: Stored width, px.
+            height: Stored height, px.
+        """
+        if self.region is not None:
+            x, y, width, height = self.region
+            stored = replace(stored, cx=stored.cx - x, cy=stored.cy - y)
+        for _ in range(self.quarter_turns):
+            stored = _turned(stored, width)
+            width, height = height, width
+        return stored
+
     def __call__(self, picture: Picture) -> Picture:
         """Cut and turn one picture."""
         if self.region is not None:
@@ -117,6 +137,46 @@ class Framing:
         if self.quarter_turns:
             picture = np.rot90(picture, self.quarter_turns)
         return np.ascontiguousarray(picture)
+
+
+def _turned(camera: Camera, width: int) -> Camera:
+    """The camera of a picture of this width after a quarter turn counter-clockwise."""
+    k1, k2, p1, p2, *more = camera.distortion or (0.0, 0.0, 0.0, 0.0)
+    turn = np.array([[0.0, 1.0, 0.0], [-1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+    return Camera(
+        camera.fy, camera.fx, camera.cy, width - 1 - camera.cx,
+        (k1, k2, -p2, p1, *more) if camera.distortion else (),
+        Pose(camera.pose.rotation @ turn.T, camera.pose.translation_mm),
+    )  # fmt: skip
+
+
+def camera_of(entry: StreamEntry, framing: Framing, width: int, height: int) -> tuple[Camera | None, list[str]]:
+    """The camera of the pictures that a stream hands out, None where the manifest has none; and notes.
+
+    Args:
+        entry: Its intrinsics, distortion and extrinsics.
+        framing: Region and rotation of what is handed out.
+        width: Stored width, px.
+        height: Stored height, px.
+    """
+    notes = []
+    if entry.kind == "face_depth" and entry.depth_scale_m is None:
+        notes.append(UNSCALED)
+    stored = entry.camera
+    if stored is None:
+        return None, notes
+    if not (0 <= stored.cx < width and 0 <= stored.cy < height):
+        notes.append(
+            f"intrinsics: the optical axis ({stored.cx:g}, {stored.cy:g}) lies outside the stored picture of "
+            f"{width}x{height} px; are they those of another resolution?"
+        )
+    shift = np.abs(stored.pose.translation_mm)
+    if 0 < shift.max() < 1:
+        notes.append(
+            f"extrinsics: the shift of {np.linalg.norm(shift):.3g} is taken as millimetres; if it is metres, write "
+            "it times 1000"
+        )
+    return framing.camera(stored, width, height), notes
 
 
 def to_array(frame: VideoFrame, mode: str) -> Picture:

@@ -10,6 +10,7 @@ from modalities.readers.info import Reader
 READERS: dict[str, str] = {
     "media": "modalities.readers.media:MediaReader",
     "images": "modalities.readers.image_sequence:ImageSequenceReader",
+    "arrays": "modalities.readers.picture_arrays:PictureArrayReader",
     "sound": "modalities.readers.sound_file:SoundFileReader",
     "xdf": "modalities.readers.xdf:XdfReader",
     "edf": "modalities.readers.edf:EdfReader",
@@ -53,6 +54,7 @@ SUFFIXES: dict[str, str] = {
     ".vhdr": "brainvision",
     ".hea": "wfdb",
     ".acq": "biopac",
+    ".npy": "arrays",
     **dict.fromkeys([".csv", ".tsv", ".txt", ".tab", ".asc"], "table"),
 }
 """What a suffix promises; the content may overrule it."""
@@ -75,8 +77,7 @@ UNSUPPORTED: dict[str, str] = {
     ".ods": "Save the sheet as CSV.",
     ".h5": "Export the signals as CSV or EDF.",
     ".hdf5": "Export the signals as CSV or EDF.",
-    ".npy": "Save depth or infrared pictures as 16-bit PNG or FFV1 video, signals as CSV.",
-    ".npz": "Save depth or infrared pictures as 16-bit PNG or FFV1 video, signals as CSV.",
+    ".npz": "Save depth or infrared pictures as one .npy array, 16-bit PNG or FFV1 video, signals as CSV.",
     ".bag": "Export the streams as FFV1 video or numbered 16-bit PNG.",
     ".adicht": "Export the channels as text or EDF from LabChart.",
     ".smr": "Export the channels as text or EDF from Spike2.",

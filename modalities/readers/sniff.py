@@ -30,6 +30,7 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"Brain Vision Data Exchange Header", "brainvision", "a BrainVision header"),
     (0, b"BrainVision Data Exchange Header", "brainvision", "a BrainVision header"),
     (0, b"# OpenSignals", "opensignals", "an OpenSignals text file"),
+    (0, b"\x93NUMPY", "arrays", "a NumPy array"),
     (0, b"\x89PNG\r\n\x1a\n", "picture", "a PNG picture"),
     (0, b"\xff\xd8\xff", "picture", "a JPEG picture"),
     (0, b"II*\x00", "picture", "a TIFF picture"),
@@ -45,8 +46,8 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
 _TEXT_MAGIC = ("BM", "FORM", "ID3")
 """Signatures that a table of text could begin with by chance; they count only where binary bytes follow."""
 _SUPPORTED = (
-    "video, sound, XDF, EDF/BDF, BrainVision, WFDB, BIOPAC .acq or text, LabChart text, OpenSignals, Empatica E4, "
-    "eye tracker (Tobii, Pupil Labs, EyeLink ASC), PsychoPy, E-Prime, CSV/TSV or BIDS physio"
+    "video, sound, NumPy pictures (.npy), XDF, EDF/BDF, BrainVision, WFDB, BIOPAC .acq or text, LabChart text, "
+    "OpenSignals, Empatica E4, eye tracker (Tobii, Pupil Labs, EyeLink ASC), PsychoPy, E-Prime, CSV/TSV or BIDS physio"
 )
 
 
@@ -154,7 +155,7 @@ def _by_suffix(path: Path, head: bytes) -> str:
         raise UnreadableFileError(f"the content is no picture though the name ends in {suffix}", file=path)
     if promised is None:
         raise UnreadableFileError("not a recording that can be read", file=path, expected=_SUPPORTED)
-    if promised in ("media", "sound", "xdf", "edf", "biopac") and looks_like_text(head) and suffix != ".xdfz":
+    if promised in ("media", "sound", "xdf", "edf", "biopac", "arrays") and looks_like_text(head) and suffix != ".xdfz":
         start = " ".join(head[:60].decode("utf-8", "replace").split())
         raise UnreadableFileError(
             f"the name ends in {suffix} but the content is text",

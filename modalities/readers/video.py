@@ -16,7 +16,7 @@ from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import Explicit, Int64Array
 from modalities.readers.frame_index import FrameIndex, index_frames
 from modalities.readers.packets import decode_packets
-from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, mode_for, mono_depth, to_array
+from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, camera_of, mode_for, mono_depth, to_array
 
 if TYPE_CHECKING:
     from av import VideoFrame
@@ -198,9 +198,8 @@ def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> 
     mode = mode_for(entry, path, mono_depth(look.pixel_format), look.pixel_format)
     framing = Framing.of(entry, path, look.width, look.height, look.turns)
     index = index_video(path, track)
-    notes = [*info.notes, *index.notes]
-    if entry.kind == "face_depth" and entry.depth_scale_m is None:
-        notes.append("depth_scale_m is not stated: depth is in the sensor's units, not metres")
+    camera, seen = camera_of(entry, framing, look.width, look.height)
+    notes = [*info.notes, *index.notes, *seen]
     width, height = framing.size(look.width, look.height)
     source = DecodedFrames(path, track, index.pts, index.counted, mode, framing, (look.width, look.height))
     return Video(
@@ -211,4 +210,5 @@ def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> 
         width=width,
         height=height,
         depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,
+        camera=camera,
     )
