@@ -55,9 +55,9 @@ def cut_thumbnails(video: Video, events: Sequence[Event]) -> list[Thumbnail]:
     wanted = {frame[name] for frame in frames for name in ("onset_frame", "apex_frame")}
     pictures: dict[int, Picture] = {}
     if wanted:
-        from modalities.face.pictures import Toner
+        from modalities.face.pictures import toner_of
 
-        toner = Toner(depth=video.info.kind == "face_depth")
+        toner = toner_of(video)
         for frame in video.frames_at(wanted):
             pictures[frame.index] = _shrink(toner.tone(frame.image, frame.t_ns))
     return [

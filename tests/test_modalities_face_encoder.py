@@ -269,14 +269,6 @@ def test_toning_stretches_slowly_and_follows_a_switched_light() -> None:
         toner.tone(np.zeros((4, 4), np.float32), to_ns(15.0))
 
 
-def test_depth_is_bright_where_it_is_near_and_black_where_there_is_none() -> None:
-    depth = np.full((60, 60), 2000, np.uint16)
-    depth[20:40, 20:40] = 800
-    depth[:5] = 0
-    grey = Toner(depth=True).tone(depth, 0)[..., 0]
-    assert grey[30, 30] == 255 and grey[50, 50] == 0 and grey[2, 30] == 0
-
-
 def frames_of(path: Path, step: int = 1, limit: int = 10_000) -> tuple[Pictures, np.ndarray]:
     pictures, times = [], []
     with av.open(str(path)) as container:

@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, to_s
+from modalities.face.depth.motion import measure_motion
+from modalities.face.depth.space import FaceSpace
 from modalities.face.flow import REGION_MEAN
 from modalities.face.flow_methods import DenseFlow, dense_flow
 from modalities.face.head_motion import POINTS, FacePicture, HeadMotion
@@ -56,10 +58,12 @@ class Link:
         back: How many pictures ago the key picture was; 0 where there was no comparison.
         motion: Displacement of each region since then (x to the person's left, y up), pixels of the aligned picture,
             (regions, 2).
+        in_space: Whether it was measured in space, see `flow.LagFlow`.
     """
 
     back: int
     motion: FloatArray
+    in_space: bool = False
 
 
 NO_LINK = Link(0, np.zeros((len(NAMES), 2)))
@@ -79,7 +83,14 @@ class FaceAnchor:
         self._flow: DenseFlow | None = None
 
     def compare(
-        self, patch: Picture, points: NDArray[np.float32], depth: FloatArray, angles: FloatArray, t_ns: int, number: int
+        self,
+        patch: Picture,
+        points: NDArray[np.float32],
+        depth: FloatArray,
+        angles: FloatArray,
+        t_ns: int,
+        number: int,
+        space: FaceSpace | None = None,
     ) -> Link:
         """Take the next aligned picture; most are let pass.
 
@@ -90,11 +101,12 @@ class FaceAnchor:
             angles: Yaw, pitch and roll of the head, degrees, (3,).
             t_ns: Its time; increases from call to call.
             number: Its row number; the answer's `back` counts in these.
+            space: What a depth camera says of it.
         """
         if t_ns - self._last_ns < EVERY_S * NS_PER_S:
             return NO_LINK
         self._last_ns = t_ns
-        face = FacePicture(patch, points[POINTS], depth[POINTS].astype(np.float32), t_ns)
+        face = FacePicture(patch, points[POINTS], depth[POINTS].astype(np.float32), t_ns, space)
         away = [float(np.linalg.norm(key.angles[:2] - angles[:2])) for key in self._keys]
         best = int(np.argmin(away)) if away else -1
         fresh = best < 0 or (away[best] > ALIKE_DEG and len(self._keys) < MOST_KEYS)
@@ -103,8 +115,8 @@ class FaceAnchor:
             key = self._keys[best]
             if away[best] <= REACH_DEG and t_ns - key.face.t_ns >= LEAST_AGE_S * NS_PER_S:
                 self._flow = self._flow or dense_flow("dis")
-                moved = self._head.remove(key.face, face, self._flow).at_points
-                out = Link(number - key.number, REGION_MEAN @ moved * (1, -1))
+                moved, in_space = measure_motion(self._head, key.face, face, self._flow)
+                out = Link(number - key.number, REGION_MEAN @ moved * (1, -1), in_space)
                 if not fresh and t_ns - key.face.t_ns > RENEW_S * NS_PER_S:
                     self._keys[best] = _Key(number, angles, face)
         if fresh:

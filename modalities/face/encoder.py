@@ -285,7 +285,7 @@ def _camera_quality(one: Watched, view: View) -> dict[str, Any]:
         "face_found": round(float(found.mean()), 4),
         "judged": round(float(view.judged.mean()), 4),
         "face_size_px": round(float(np.median(rows["width_px"][found])), 1) if found.any() else None,
-        "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]),
+        "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]) if view.lidded.any() else None,
         "confidence": round(float(np.median(confidence[found])), 3) if found.any() else None,
         **told,
     }

@@ -73,6 +73,10 @@ FEATURES: tuple[FeatureSpec, ...] = (
                 3.5, "hold", source=_POS),
     FeatureSpec("pulse_snr_db", "dB", "power at the rate of the pulse and its double over the rest of 0.7 to 3.5 Hz",
                 -30, 40, "hold", source="de Haan & Jeanne (2013)"),
+    FeatureSpec("distance_mm", "mm", "from the camera to the eyes; depth camera only, as the next three", 0),
+    FeatureSpec("eyes_apart_mm", "mm", "inter-ocular distance, the median of the last 150 frames", 0),
+    FeatureSpec("forward_upper", "%IOD", "brows pushed out of the face's plane, 0 is the person's neutral", -100, 100),
+    FeatureSpec("forward_lower", "%IOD", "cheeks, nose, lips and chin pushed out of the face's plane", -100, 100),
     FeatureSpec("covered", "1", "share of the face whose detail is not this person's: a hand, an object", 0, 1),
 )  # fmt: skip
 """Columns in order."""

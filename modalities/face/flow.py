@@ -15,6 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S
+from modalities.face.depth.motion import measure_motion
+from modalities.face.depth.space import FaceSpace
 from modalities.face.flow_methods import DenseFlow, dense_flow
 from modalities.face.head_motion import POINTS, TRUST, FacePicture, HeadMotion, squares
 from modalities.face.models import FloatArray, Picture
@@ -47,11 +49,14 @@ class LagFlow:
         motion: Displacement of each region (x to the person's left, y up) in pixels of the aligned picture,
             float64 (lags, regions, 2); meaningless where `back` is 0.
         remaining: Root mean square motion that is left on the points of the fit, pixels, (lags,).
+        in_space: Where motion was measured in space: it is along the face's axes, whatever the turn of the head, and
+            `registration.PATCH_IOD_PX` pixels are the inter-ocular distance; bool (lags,).
     """
 
     back: NDArray[np.int64]
     motion: FloatArray
     remaining: FloatArray
+    in_space: NDArray[np.bool_]
 
 
 class FlowMeter:
@@ -76,7 +81,13 @@ class FlowMeter:
         self._past.clear()
 
     def measure(
-        self, patch: Picture, points: NDArray[np.float32], depth: FloatArray, t_ns: int, number: int
+        self,
+        patch: Picture,
+        points: NDArray[np.float32],
+        depth: FloatArray,
+        t_ns: int,
+        number: int,
+        space: FaceSpace | None = None,
     ) -> LagFlow:
         """Take the next aligned picture.
 
@@ -86,25 +97,27 @@ class FlowMeter:
             depth: Landmarks towards the camera in inter-ocular distances, (478,).
             t_ns: Its time; increases from call to call.
             number: Its row number; the answer's `back` counts in these.
+            space: What a depth camera says of it.
         """
-        now = FacePicture(patch, points[POINTS], depth[POINTS].astype(np.float32), t_ns)
+        now = FacePicture(patch, points[POINTS], depth[POINTS].astype(np.float32), t_ns, space)
         self._flow = self._flow or dense_flow(self._method)
         back = np.zeros(len(LAGS_S), np.int64)
         motion = np.zeros((len(LAGS_S), len(NAMES), 2))
         remaining = np.zeros(len(LAGS_S))
+        in_space = np.zeros(len(LAGS_S), bool)
         for at, lag_s in enumerate(LAGS_S):
             then = self._partner(t_ns, lag_s, number, int(back[0])) if t_ns >= self._due_ns[at] else None
             if then is None:
                 continue
             self._due_ns[at] = t_ns + round((EVERY_S[at] - EARLY_S) * NS_PER_S)
             back[at] = number - then.number
-            moved = self.head.remove(then.face, now, self._flow).at_points
+            moved, in_space[at] = measure_motion(self.head, then.face, now, self._flow)
             remaining[at] = np.sqrt(TRUST @ squares(moved) / TRUST.sum())
             motion[at] = REGION_MEAN @ moved * (1, -1)
         self._past.append(_Past(number, now))
         while t_ns - self._past[0].face.t_ns > (1 + LAG_TOLERANCE) * max(LAGS_S) * NS_PER_S:
             self._past.popleft()
-        return LagFlow(back, motion, remaining)
+        return LagFlow(back, motion, remaining, in_space)
 
     def _partner(self, t_ns: int, lag_s: float, number: int, first: int) -> _Past | None:
         """The remembered picture whose age is nearest to the lag.

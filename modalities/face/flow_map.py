@@ -14,7 +14,7 @@ from data_schemas.time import Int64Array, to_s
 from modalities.face.flow_methods import DenseFlow, dense_flow
 from modalities.face.head_motion import POINTS, FacePicture, HeadMotion
 from modalities.face.models import FaceModels, Picture
-from modalities.face.pictures import Toner
+from modalities.face.pictures import toner_of
 from modalities.face.strain import optical_strain
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ def maps_of_events(
     wanted = {at for pair in nearest for at in pair}
     leads = {at for one in wanted for at in _lead_to(one, rows["t_ns"], found)}
     numbers = {int(np.searchsorted(video.times_ns, rows["t_ns"][at])): at for at in leads}
-    toner, window, aligner = Toner(depth=video.info.kind == "face_depth"), FaceWindow(models.mesh()), PatchAligner()
+    toner, window, aligner = toner_of(video), FaceWindow(models.mesh()), PatchAligner()
     seen: dict[int, FacePicture] = {}
     before = -1
     for frame in video.frames_at(numbers):

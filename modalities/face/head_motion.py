@@ -14,6 +14,7 @@ from being exact, and each has its answer here:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +23,9 @@ from data_schemas.time import NS_PER_S
 from modalities.face.flow_methods import DenseFlow
 from modalities.face.models import FloatArray, Picture
 from modalities.face.regions import REGIONS, STABLE
+
+if TYPE_CHECKING:
+    from modalities.face.depth.space import FaceSpace
 
 WARP_FROM_PX = 1.0
 """The later picture is warped where the foretold motion of some point is greater than this; below it flow is exact."""
@@ -70,12 +74,14 @@ class FacePicture:
         points: Those of `POINTS`, (points, 2), pixels.
         depth: Towards the camera or along the face's axis, inter-ocular distances, (points,).
         t_ns: Time.
+        space: Where in space its pixels lie; None without a depth camera.
     """
 
     patch: Picture
     points: NDArray[np.float32]
     depth: NDArray[np.float32]
     t_ns: int
+    space: FaceSpace | None = None
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
 from modalities.face.anchor import FaceAnchor
+from modalities.face.depth.kept import COLUMNS, KEPT_DEPTH, DepthMeter, SurfaceSource, depth_row
+from modalities.face.depth.space import face_space
 from modalities.face.eyes import iris_offsets, lid_heights
 from modalities.face.flow import LAGS_S, FlowMeter
 from modalities.face.head_pose import measure_head
@@ -97,14 +99,17 @@ class FaceObserver:
         self._anchor = FaceAnchor(self._meter.head)
         self._blocks: list[NDArray[np.void]] = []
         self._skin: list[NDArray[np.float32]] = []
+        self._depth = DepthMeter()
+        self._measured: list[NDArray[np.float32]] = []
         self._count = 0
 
-    def add(self, picture: Picture, t_ns: int) -> bool:
+    def add(self, picture: Picture, t_ns: int, surface: SurfaceSource | None = None) -> bool:
         """Take the next picture.
 
         Args:
             picture: RGB, uint8 (h, w, 3).
             t_ns: Its time, later than the last one's.
+            surface: What a depth camera measured in it.
 
         Returns:
             Whether a face was found.
@@ -114,15 +119,18 @@ class FaceObserver:
         """
         if self._tracker is None:
             raise InvalidValueError("an observer without models is given its faces by take()")
-        return self.take(self._tracker.find(picture, t_ns), picture, t_ns)
+        return self.take(self._tracker.find(picture, t_ns), picture, t_ns, surface)
 
-    def take(self, sighting: Sighting | None, picture: Picture, t_ns: int) -> bool:
+    def take(
+        self, sighting: Sighting | None, picture: Picture, t_ns: int, surface: SurfaceSource | None = None
+    ) -> bool:
         """Take the next picture, in which somebody else looked for the face.
 
         Args:
             sighting: The face, None where it was not found.
             picture: RGB, uint8 (h, w, 3).
             t_ns: Its time, later than the last one's.
+            surface: What a depth camera measured in it. Motion is then measured in space and along the face's axes.
 
         Returns:
             Whether there is a face that can be registered.
@@ -132,7 +140,7 @@ class FaceObserver:
             self._skin.append(np.zeros((_BLOCK, 3 * len(SKIN)), np.float32))
         row = self._blocks[-1][self._count % _BLOCK]
         row["t_ns"] = t_ns
-        found = self._observe(row, sighting, picture, t_ns)
+        found = self._observe(row, sighting, picture, t_ns, surface)
         self._seen = self._seen or found
         if self._seen and not found:
             row["brightness"] = brightest_parts(picture)
@@ -149,11 +157,26 @@ class FaceObserver:
         return {name: reducer.finish(self._count) for name, reducer in self._reducers.items()}
 
     def kept(self) -> dict[str, FloatArray]:
-        """As `reduced`, with the colours of the skin under the name `pulse.KEPT`, (frames, 9)."""
-        skin = np.concatenate([*self._skin, np.zeros((0, 3 * len(SKIN)), np.float32)])[: self._count]
-        return {KEPT: skin, **self.reduced()}
+        """As `reduced`, with the colours of the skin under the name `pulse.KEPT`, (frames, 9).
 
-    def _observe(self, row: np.void, sighting: Sighting | None, picture: Picture, t_ns: int) -> bool:
+        Where there was a depth camera, with what it measured under the name `depth.kept.KEPT_DEPTH`, whose columns
+        `depth.kept` describes.
+        """
+        skin = np.concatenate([*self._skin, np.zeros((0, 3 * len(SKIN)), np.float32)])[: self._count]
+        measured: dict[str, FloatArray] = {}
+        if self._measured:
+            blocks = [*self._measured, np.zeros((self._count, COLUMNS), np.float32)]
+            measured[KEPT_DEPTH] = np.concatenate(blocks)[: self._count]
+        return {KEPT: skin, **measured, **self.reduced()}
+
+    def _keep_measured(self, values: NDArray[np.float32]) -> None:
+        while len(self._measured) <= self._count // _BLOCK:
+            self._measured.append(np.zeros((_BLOCK, COLUMNS), np.float32))
+        self._measured[self._count // _BLOCK][self._count % _BLOCK] = values
+
+    def _observe(
+        self, row: np.void, sighting: Sighting | None, picture: Picture, t_ns: int, source: SurfaceSource | None
+    ) -> bool:
         head = None if sighting is None else fit_head(sighting.points)
         if sighting is None or head is None or head.residual > WORST_RESIDUAL:
             self._aligner.restart()
@@ -161,7 +184,13 @@ class FaceObserver:
         patch, placed = self._aligner.align(sighting, t_ns)
         for reducer in self._reducers.values():
             reducer.add(patch, placed, t_ns, self._count)
-        flow = self._meter.measure(patch, placed, head.frontal[:, 2], t_ns, self._count)
+        measured, space, frontal = self._depth.measure(sighting, source), None, head.frontal
+        if measured is not None:
+            face, surface = measured
+            eyes_mm, frontal = self._depth.eyes_mm, face.head.frontal
+            space = face_space(face, surface, sighting.points[:, :2], placed, len(patch), eyes_mm)
+            self._keep_measured(depth_row(face, eyes_mm))
+        flow = self._meter.measure(patch, placed, head.frontal[:, 2], t_ns, self._count, space)
         box = sighting.box
         row["box"] = box
         row["iod_px"], row["width_px"] = head.iod_px, box[2] - box[0]
@@ -172,13 +201,15 @@ class FaceObserver:
         row["angles"] = angles = measure_head(sighting.points, head.rotation)
         row["lids"] = 100 * lid_heights(head.frontal[:, :2])
         row["mouth"] = 100 * inner_gap(head.frontal)
-        row["place"] = 100 * (_REGION_MEAN @ head.frontal[:, :2])
+        row["place"] = 100 * (_REGION_MEAN @ frontal[:, :2])
         row["back"] = flow.back
-        percent = 100 / PATCH_IOD_PX * _foreshortening(placed)
-        row["motion"] = np.clip(percent * flow.motion, -500, 500)
+        flat, whole = 100 / PATCH_IOD_PX * _foreshortening(placed), 100 / PATCH_IOD_PX
+        percent = np.where(flow.in_space, whole, flat)
+        row["motion"] = np.clip(percent[:, None, None] * flow.motion, -500, 500)
         row["unsteady"] = np.clip(percent * flow.remaining, 0, 500)
-        link = self._anchor.compare(patch, placed, head.frontal[:, 2], angles, t_ns, self._count)
-        row["key_back"], row["key_motion"] = link.back, np.clip(percent * link.motion, -500, 500)
+        link = self._anchor.compare(patch, placed, head.frontal[:, 2], angles, t_ns, self._count, space)
+        moved = (whole if link.in_space else flat) * link.motion
+        row["key_back"], row["key_motion"] = link.back, np.clip(moved, -500, 500)
         row["iris"] = 100 * iris_offsets(head.frontal[:, :2])
         self._skin[-1][self._count % _BLOCK] = skin_colours(sighting).ravel()
         row["iris_px"], row["pupil"] = self._pupils.measure(picture, sighting.points[:, :2], t_ns)

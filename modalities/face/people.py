@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data_schemas.result import Problem
 from data_schemas.stream import Seat
 from data_schemas.time import NS_PER_S
+from modalities.face.depth.kept import SurfaceSource
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.observation import ROW, FaceObserver
 from modalities.face.stretches import Stretch, describe
@@ -48,12 +49,13 @@ class PeopleObserver:
         self._count = 0
         self._stretches: list[Stretch] | None = None
 
-    def add(self, picture: Picture, t_ns: int) -> bool:
+    def add(self, picture: Picture, t_ns: int, surface: SurfaceSource | None = None) -> bool:
         """Take the next picture.
 
         Args:
             picture: RGB, uint8 (h, w, 3).
             t_ns: Its time, later than the last one's.
+            surface: What a depth camera measured in it.
 
         Returns:
             Whether a face was found.
@@ -65,7 +67,7 @@ class PeopleObserver:
         for one in live:
             if one.number not in self._observers:
                 self._observers[one.number] = (self._count, self._make_observer())
-            self._observers[one.number][1].take(one.sighting, picture, t_ns)
+            self._observers[one.number][1].take(one.sighting, picture, t_ns, surface)
         for number in set(self._observers) - {one.number for one in live}:
             self._put_away(number)
         self._count += 1

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data_schemas.time import Int64Array
 from modalities.face.action_units import stack_measurements
 from modalities.face.anchor import straighten
+from modalities.face.depth.kept import DISTANCE, EYES, FORWARD, KEPT_DEPTH, SHARE
 from modalities.face.eyes import Blink, blink_duration, blink_rate, closure_of, find_blinks, measure_opening
 from modalities.face.gaze import OPEN, gaze_angles
 from modalities.face.models import FloatArray
@@ -18,7 +19,7 @@ from modalities.face.neutral import subtract_neutral
 from modalities.face.pulse import KEPT, FacePulse, find_pulse
 from modalities.face.pupil import fill_between
 from modalities.face.quality import STILL_DESCRIBED, covered_share, detail_of, rate_confidence, tell_reasons
-from modalities.face.regions import EYE, NAMES
+from modalities.face.regions import EYE, LOWER, NAMES, UPPER
 from modalities.face.trajectory import trace_regions
 
 GAZE_UNIT = 3.0
@@ -28,6 +29,8 @@ LID_COLUMNS = [
     *range(2 * len(NAMES), 2 * len(NAMES) + 4),
 ]
 """Columns of `measure_movement` that the lids move."""
+LEAST_MEASURED = 0.5
+"""Share of the face's landmarks that must have distances for its shape to be told."""
 EYE_FEATURES = (
     "au43", "au43_right", "au43_left", "eye_opening_right", "eye_opening_left", "gaze_yaw_deg", "gaze_pitch_deg",
     "pupil_ratio", "blink_rate", "blink_duration_s",
@@ -96,6 +99,7 @@ def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, lids
     columns = {
         **_eye_columns(rows, described, lidded, blinks, opening, gaze, gazing),
         **_face_columns(rows, described, judged),
+        **_space_columns(rows, (reduced or {}).get(KEPT_DEPTH), described, judged),
         "pulse": (pulse.values, pulse.valid),
         "pulse_hz": (pulse.rate_hz, pulse.rated),
         "pulse_snr_db": (pulse.snr_db, pulse.known),
@@ -181,4 +185,20 @@ def _face_columns(rows: Rows, described: NDArray[np.bool_], judged: NDArray[np.b
     }
     for at, name in enumerate(("yaw_deg", "pitch_deg", "roll_deg")):
         columns[name] = (rows["angles"][:, at], described)
+    return columns
+
+
+def _space_columns(
+    rows: Rows, measured: FloatArray | None, described: NDArray[np.bool_], judged: NDArray[np.bool_]
+) -> Columns:
+    """What a depth camera tells: distance, true size, and what is pushed out of the plane of the face."""
+    if measured is None:
+        nothing = np.zeros(len(rows)), np.zeros(len(rows), bool)
+        return dict.fromkeys(("distance_mm", "eyes_apart_mm", "forward_upper", "forward_lower"), nothing)
+    there = described & (measured[:, DISTANCE] > 0)
+    shaped = judged & there & (measured[:, SHARE] >= LEAST_MEASURED)
+    forward = subtract_neutral(measured[:, FORWARD].astype(np.float64), rows["angles"].astype(np.float64), shaped)
+    columns: Columns = {"distance_mm": (measured[:, DISTANCE], there), "eyes_apart_mm": (measured[:, EYES], there)}
+    for name, group in (("upper", UPPER), ("lower", LOWER)):
+        columns[f"forward_{name}"] = (forward[:, [NAMES.index(one) for one in group]].mean(axis=1), shaped)
     return columns

@@ -15,10 +15,12 @@ from data_schemas.result import Problem
 from data_schemas.stream import Video
 from data_schemas.time import to_s
 from modalities.base import Task
+from modalities.face.depth.beside import DepthBeside, depth_for
+from modalities.face.depth.kept import SurfaceSource
 from modalities.face.models import FaceModels, FloatArray, Picture, borrowed_models
 from modalities.face.observation import FaceObserver
 from modalities.face.people import PeopleObserver
-from modalities.face.pictures import Toner
+from modalities.face.pictures import toner_of
 from modalities.face.spotting.base import Spotter, reducers_of
 from modalities.readers.video_time import DuplicateMeter, Repeats, predicts_both_ways
 
@@ -51,8 +53,8 @@ class Watched:
 
 
 class _Observer(Protocol):
-    def add(self, picture: Picture, t_ns: int) -> bool:
-        """Take the next picture."""
+    def add(self, picture: Picture, t_ns: int, surface: SurfaceSource | None = None) -> bool:
+        """Take the next picture, and what a depth camera measured in it."""
 
 
 def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]) -> list[list[Watched]]:
@@ -119,34 +121,40 @@ def _watch_stream(
     def make_observer(models: FaceModels | None = None) -> FaceObserver:
         return FaceObserver(models, reducers_of([spotter]), settings["registration"], settings["flow"])
 
+    beside, told = depth_for(stream, [one for one in task.of_kind(*KINDS) if isinstance(one, Video)])
+    warnings = [told] if told else []
     with borrowed_models(settings["detector"], settings["landmarks"]) as models:
         if not stream.info.people:
             one = make_observer(models)
-            error, repeats = _look_through(stream, one, task)
-            return [Watched(people[0], stream, one.rows(), one.kept(), repeats=repeats)], error
+            error, repeats = _look_through(stream, one, task, beside)
+            return [Watched(people[0], stream, one.rows(), one.kept(), warnings, repeats=repeats)], error
         order = stream.info.people
         several = PeopleObserver(models, order, stream.info.seats, make_observer)
-        error, repeats = _look_through(stream, several, task)
+        error, repeats = _look_through(stream, several, task, beside)
         several.finish()
         watched = []
         for person in people:
             rows, reduced = several.rows_of(person)
             watched.append(Watched(person, stream, rows, reduced, repeats=repeats))
+        watched[0].warnings = warnings
         watched[0].questions = several.questions(stream.info.name)
         return watched, error
 
 
-def _look_through(stream: Video, observer: _Observer, task: Task) -> tuple[TelltaleError | None, Repeats]:
+def _look_through(
+    stream: Video, observer: _Observer, task: Task, beside: DepthBeside | None
+) -> tuple[TelltaleError | None, Repeats]:
     """What broke the stream off, if anything did, and its repeated frames."""
     meter = DuplicateMeter(hidden=_predicted(stream))
     total, done = stream.axis.n, 0
-    toner = Toner(depth=stream.info.kind == "face_depth")
+    toner = toner_of(stream)
     step = f"face of {task.person}"
     error: TelltaleError | None = None
     try:
         for frame in stream.frames():
             meter.see(frame.image, frame.index)
-            observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns)
+            surface = None if beside is None else beside.at(frame.t_ns)
+            observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns, surface)
             done += 1
             if done % _REPORT_EVERY == 0:
                 task.hook(step, done, total)

@@ -134,9 +134,9 @@ def _pictures(video: Video, change: Change | None, hook: Hook) -> Any:
     """Session time and RGB picture of even size, each not larger than `LONGEST_PX`."""
     import cv2
 
-    from modalities.face.pictures import Toner
+    from modalities.face.pictures import toner_of
 
-    toner = Toner(depth=video.info.kind == "face_depth")
+    toner = toner_of(video)
     step = f"copy {video.info.name} for the page"
     scale = min(1.0, LONGEST_PX / max(video.width, video.height))
     width, height = (max(2, 2 * round(side * scale / 2)) for side in (video.width, video.height))

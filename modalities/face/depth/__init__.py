@@ -1,0 +1,1 @@
+"""Distance pictures of a face: in another camera's picture, in millimetres, as motion in space, as a shaded picture."""
