@@ -96,5 +96,9 @@ class NothingUsableError(TelltaleError, RuntimeError):
     """A command was left without a single usable input."""
 
 
+class WorkerDiedError(TelltaleError, RuntimeError):
+    """A worker process ended in the middle of its work: nothing was wrong with the call, mostly memory ran out."""
+
+
 class MissingExtraError(TelltaleError, ImportError):
     """An optional part is not installed."""

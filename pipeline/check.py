@@ -14,11 +14,14 @@ from data_schemas.errors import ConsentError
 from data_schemas.hook import Hook, silent
 from data_schemas.recording import Recording, Session
 from data_schemas.result import SyncReport
-from data_schemas.session import NOBODYS_KINDS, Manifest
+from data_schemas.session import NOBODYS_KINDS, Consent, Manifest
 from data_schemas.stream import Marks
 from data_schemas.time import NS_PER_S, to_s
 from pipeline import steps
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
+
+EARLIEST_YEAR, LONGEST_YEARS = 1950, 100
+"""Consent before this year, or that holds for longer, is a slip of the pen."""
 
 
 @dataclass(frozen=True)
@@ -77,11 +80,32 @@ def _consent(manifest: Manifest, root: Path, today: dt.date | None) -> Iterator[
         require_consent(manifest, "analyse", root / MANIFEST_NAME, today)
     except ConsentError as error:
         yield Finding("error", "consent", str(error))
+        yield from _dates(manifest.consent, today or dt.date.today())
         return
+    yield from _dates(manifest.consent, today or dt.date.today())
     if manifest.consent.date is None:
         yield Finding("warning", "consent", "consent has no date: write date = YYYY-MM-DD under [consent]")
     else:
         yield Finding("ok", "consent", f"{', '.join(manifest.consent.scope)}, given {manifest.consent.date}")
+
+
+def _dates(consent: Consent, today: dt.date) -> Iterator[Finding]:
+    """Dates of consent that can only be slips of the pen."""
+    given, ends = consent.date, consent.expires
+    write = "correct it under [consent]"
+    if given is not None and given > today:
+        yield Finding("warning", "consent", f"date: consent is said to be given on {given}, which is to come: {write}")
+    if given is not None and given.year < EARLIEST_YEAR:
+        yield Finding("warning", "consent", f"date: {given} is before there were such recordings: {write}")
+    if ends is None:
+        return
+    if given is not None and ends <= given:
+        yield Finding("warning", "consent", f"expires: {ends} is not after the day of consent, {given}: {write}")
+    elif ends.year < EARLIEST_YEAR:
+        yield Finding("warning", "consent", f"expires: {ends} is before there were such recordings: {write}")
+    elif ends.year > today.year + LONGEST_YEARS:
+        text = f"expires: {ends} is more than {LONGEST_YEARS} years ahead: {write}, or leave it out if there is no end"
+        yield Finding("warning", "consent", text)
 
 
 def _purpose(manifest: Manifest) -> Iterator[Finding]:

@@ -17,6 +17,7 @@ from data_schemas.intervals import Interval, grid
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.context.coincidence import coincide, onsets_of
 from modalities.context.coupling import SURROGATES, Course, Mask, false_discovery, follows, steady
+from modalities.context.prewhitening import follows_in_turns, without_jumps, without_shape_of_turns
 from modalities.context.synchrony import agreement, in_step, shared_course
 from modalities.face.action_units import ACTIVE
 from pipeline.simulate.chance import generator
@@ -47,7 +48,8 @@ class Behaviour:
         window_s: Of the synchrony over time.
         event_kinds: Events of the encoding whose coincidence is tested.
         rises: Thresholds (onset, offset) by which events are made from the course instead.
-        logarithm: Compare octaves instead of the values.
+        spoken: Exists in the own turns of a dialogue alone, as pitch does: compared in octaves, without the tracker's
+            jumps, and prewhitened.
     """
 
     name: str
@@ -58,13 +60,13 @@ class Behaviour:
     window_s: float = 30.0
     event_kinds: tuple[str, ...] = ()
     rises: tuple[float, float] | None = None
-    logarithm: bool = False
+    spoken: bool = False
 
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour("smile", "face", ("au12_left", "au12_right"), rises=(ACTIVE, ACTIVE / 2)),
     Behaviour("gesture", "body", ("movement_energy",), event_kinds=("gesture", "hand_to_face")),
-    Behaviour("pitch", "voice", ("pitch_hz",), most_lag_s=8.0, window_s=120.0, logarithm=True),
+    Behaviour("pitch", "voice", ("pitch_hz",), most_lag_s=8.0, slow_s=120.0, window_s=120.0, spoken=True),
     Behaviour("heart_rate", "physiology", ("heart_rate_bpm",), most_lag_s=8.0, slow_s=60.0, window_s=60.0),
 )
 """Faces are answered within 5 s (Hess & Bourgeois 2010, Biological Psychology 84); bodies within 5 s (Chartrand &
@@ -265,13 +267,11 @@ def _people(encodings: Sequence[Encoding], what: Behaviour, times: Int64Array) -
         if "speech" in track.names:
             said, told = track.column("speech")
             valid = valid & told & (said > 0)
-        if what.logarithm:
+        if what.spoken:
             valid = valid & (values > 0)
-            values = np.log2(np.where(valid, values, 1.0))
+            values, valid = without_jumps(np.log2(np.where(valid, values, 1.0)), valid, track.times_ns)
         gap = round(max(encoding.spec.max_gap_s, 0.2) * NS_PER_S)
-        got, good = resample(
-            track.times_ns, values[:, None], valid[:, None], times, ["continuous"], max_gap_ns=gap
-        )  # fmt: skip
+        got, good = resample(track.times_ns, values[:, None], valid[:, None], times, ["continuous"], max_gap_ns=gap)
         course, there = np.asarray(got[:, 0], np.float64), good[:, 0]
         if not there.any():
             continue
@@ -281,7 +281,10 @@ def _people(encodings: Sequence[Encoding], what: Behaviour, times: Int64Array) -
         elif what.event_kinds:
             chosen = [event.onset_ns for event in encoding.events if event.kind in what.event_kinds]
             events = np.array(sorted(chosen), dtype=np.int64)
-        out[encoding.person] = _Person(steady(course, there, RATE_HZ, what.slow_s), there, events)
+        course = steady(course, there, RATE_HZ, what.slow_s)
+        if what.spoken:
+            course = without_shape_of_turns(course, there, RATE_HZ)
+        out[encoding.person] = _Person(course, there, events)
     return out
 
 
@@ -296,13 +299,14 @@ def _ties(
     (one, first), (other, second) = leader, follower
     lags = (0.0, what.most_lag_s)
     args = (first.course, second.course, first.valid, second.valid, RATE_HZ)
-    found = follows(*args, lags, rng, surrogates)
-    back = follows(*args, (-what.most_lag_s, 0.0), rng, 1)
+    if what.spoken:
+        found, back = follows_in_turns(*args, lags, rng, surrogates)
+    else:
+        found = follows(*args, lags, rng, surrogates)
+        back = follows(*args, (-what.most_lag_s, 0.0), rng, 1).height
     tie = Tie(one, other, what.name, "correlation", valid_s=round(found.valid_s, 3), reason=found.reason)
     if not found.reason:
-        tie = replace(
-            tie, lag_s=found.lag_s, strength=found.r, expected=0.0, p=found.p, leads=found.height > back.height
-        )
+        tie = replace(tie, lag_s=found.lag_s, strength=found.r, expected=0.0, p=found.p, leads=found.height > back)
     out = [tie]
     if first.events is not None and second.events is not None:
         span = (extent.start_ns, extent.end_ns)

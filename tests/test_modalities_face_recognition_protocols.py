@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
+from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError, WorkerDiedError
 from modalities.face.recognition.crossvalidation import Job, best_of, pool_answers, run_jobs
 from modalities.face.recognition.flow_set import read_flow_set
 from modalities.face.recognition.protocols import PROTOCOLS, Fold, check, find_protocol, grouped
@@ -189,6 +190,19 @@ def test_jobs_resume_in_processes_and_give_the_same(flows: Samples, tmp_path: Pa
     honest = pool_answers(small, folds, [one.said for one in here])
     picked = pool_answers(small, folds, [best_of(small, fold, one) for fold, one in zip(folds, here, strict=True)])
     assert (picked.said == picked.truth).mean() >= (honest.said == honest.truth).mean()
+
+
+def test_a_worker_that_is_killed_is_told_in_one_message(flows: Samples, tmp_path: Path) -> None:
+    small = flows.take(np.arange(40))
+    jobs = [Job(find_system("hoof-linear"), fold) for fold in find_protocol("loso").folds(small)]
+
+    def kill(step: str, done: int, total: int | None) -> None:
+        for child in multiprocessing.active_children() if done else ():
+            child.kill()
+
+    with pytest.raises(WorkerDiedError, match=r"memory.*Take fewer workers \(-j 1\); the finished folds are kept"):
+        run_jobs(small, jobs, workers=2, keep=tmp_path, hook=kill, step="folds")
+    assert list(tmp_path.glob("*.json"))
 
 
 @pytest.mark.parametrize("name", ["loss-balanced", "sdf", "nmer", "mtm-net"])

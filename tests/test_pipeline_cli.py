@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -121,6 +122,30 @@ def test_sync_apply_writes_what_was_measured(telltale: Telltale, copy: Path) -> 
     assert rows["physio"]["offset_s"] == pytest.approx(truth["offset_s"], abs=0.02)
     report = json.loads(telltale("sync", copy, "--json").stdout)["rows"]
     assert {row["method"] for row in report if row["clock"] == "physio"} == {"offset"}
+
+
+def test_sync_that_fails_says_why(telltale: Telltale, copy: Path) -> None:
+    (copy / "voice.wav").unlink()
+    for words in (("sync", copy), ("sync", "apply", copy)):
+        run = telltale(*words)
+        assert run.returncode == 1
+        assert "exit status 1: 2 errors" in run.stderr.splitlines()[-1]
+
+
+def test_a_worker_that_died_ends_in_one_line_and_status_1() -> None:
+    code = """
+import sys
+from data_schemas.errors import WorkerDiedError
+from pipeline.cli.app import app, run
+@app.command()
+def die():
+    raise WorkerDiedError("a worker process died", mend="Take fewer workers.")
+sys.argv = ["telltale", "die"]
+run()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, encoding="utf-8", timeout=120)
+    assert done.returncode == 1
+    assert done.stderr == "telltale: a worker process died. Take fewer workers.\n"
 
 
 def test_without_consent_nothing_is_analysed(telltale: Telltale, copy: Path, tmp_path: Path) -> None:

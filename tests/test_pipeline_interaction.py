@@ -15,6 +15,7 @@ from data_schemas.intervals import Interval
 from data_schemas.time import NS_PER_S
 from modalities.context.coincidence import coincide, onsets_of
 from modalities.context.coupling import false_discovery, follows, steady
+from modalities.context.prewhitening import follows_in_turns, without_jumps, without_shape_of_turns
 from modalities.context.synchrony import agreement, in_step, shared_course
 from pipeline.interaction import BEHAVIOURS, Interaction, interact
 from pipeline.interaction_files import read_interaction, write_interaction
@@ -54,6 +55,7 @@ def rows_of(found: Interaction, behaviour: str, leader: str) -> dict:
         ("gesture", "correlation"),
         ("gesture", "coincidence"),
         ("heart_rate", "correlation"),
+        ("pitch", "correlation"),
     ],
 )
 def test_planted_mimicry_is_found_at_its_lag(found: Interaction, behaviour: str, measure: str) -> None:
@@ -78,6 +80,70 @@ def test_independent_people_give_flat_p() -> None:
     for name, p in answers.items():
         assert len(p) > 30, name
         assert kstest(p, "uniform").pvalue > 0.005, name
+
+
+@pytest.mark.parametrize("seed", [3, 6, 12])
+def test_pitch_that_is_taken_over_is_found_in_five_minutes_of_dialogue(seed: int) -> None:
+    people = simulate_pair(seed, 300, {"pitch": Planted(2.6, 0.6)})
+    spoken = [one for one in people.encodings() if one.spec.channel == "voice"]
+    forth, back = interact(spoken, people.extent, surrogates=299, tracks=False).ties
+    assert forth.p < 0.01
+    assert forth.lag_s == pytest.approx(2.6, abs=0.1)
+    assert forth.leads and not back.leads
+
+
+def test_pitch_with_noise_and_octave_errors_is_still_found() -> None:
+    people = simulate_pair(3, 600, {"pitch": Planted(2.2, 0.6)})
+    rng = np.random.default_rng(1)
+    spoken = []
+    for one in people.encodings():
+        if one.spec.channel == "voice":
+            wrong = 2.0 ** (0.2 * rng.standard_normal(one.track.values.shape) / 12)
+            wrong *= np.where(rng.random(wrong.shape) < 0.01, 0.5, 1.0)
+            spoken.append(replace(one, track=replace(one.track, values=(one.track.values * wrong).astype(np.float32))))
+    tie = interact(spoken, people.extent, surrogates=299, tracks=False).ties[0]
+    assert tie.p < 0.01
+    assert tie.lag_s == pytest.approx(2.2, abs=0.1)
+
+
+def test_turns_at_fixed_places_are_no_relation_of_the_voices() -> None:
+    """One speaks 3 s, then the other 3 s, by the clock: whitened by themselves they have nothing in common."""
+    from scipy.stats import kstest
+
+    answers = []
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        turns = np.arange(round(180 * HZ)) // round(3 * HZ) % 2 == 0
+        one, other = (slow(rng, len(turns), 0.8) for _ in range(2))
+        args = (steady(one, turns, HZ, 120.0), steady(other, ~turns, HZ, 120.0), turns, ~turns, HZ, (0.0, 8.0))
+        answers.append(follows_in_turns(*args, rng, 99)[0].p)
+    assert kstest(answers, "uniform").pvalue > 0.005
+
+
+def test_jumps_of_the_tracker_are_left_out_and_nothing_moves_in_time() -> None:
+    times = np.arange(400, dtype=np.int64) * NS_PER_S // 100
+    octaves = 7.0 + 0.2 * np.sin(2 * np.pi * times / NS_PER_S)
+    valid = np.ones(400, bool)
+    valid[100:200] = False
+    wrong = octaves.copy()
+    jumps = np.array([20, 21, 60, 250, 399])
+    wrong[jumps] -= 1.0
+    got, good = without_jumps(wrong, valid, times)
+    assert np.flatnonzero(valid & ~good).tolist() == jumps.tolist()
+    assert np.abs(got - octaves)[good].max() < 0.08
+    assert abs(np.mean((got - octaves)[good])) < 0.005
+
+
+def test_the_shape_of_turns_is_taken_out_and_what_differs_between_them_stays() -> None:
+    rng = np.random.default_rng(4)
+    at = np.arange(3000)
+    valid = at % 100 < 60
+    shape, own = -0.02 * (at % 100), np.repeat(rng.standard_normal(30), 100)
+    got = without_shape_of_turns(np.where(valid, shape + own, 0.0), valid, HZ)
+    assert np.abs(got - (own - own.mean()))[valid].max() < 0.1
+    assert not got[~valid].any()
+    few = valid & (at < 500)
+    assert np.array_equal(without_shape_of_turns(shape, few, HZ), shape)
 
 
 def test_slow_courses_that_have_nothing_to_do_are_no_relation() -> None:

@@ -13,6 +13,7 @@ import pytest
 from data_schemas.errors import ConsentError
 from fusion.checkpoint import DEFAULT
 from pipeline.analyzer import Analyzer
+from pipeline.check import check_session
 from pipeline.config import Config
 from pipeline.manifest import load_manifest, require_consent
 from pipeline.privacy import consent, keys
@@ -47,6 +48,26 @@ def test_consent_ends_on_the_day_that_it_says(session: Path) -> None:
         require_consent(manifest, "analyse", session, today=dt.date(2025, 6, 1))
     with pytest.raises(ConsentError, match="expired"):
         Analyzer().run(session)
+
+
+@pytest.mark.parametrize(
+    ("dates", "told"),
+    [
+        ("date = 2025-01-01\nexpires = 9999-12-31", "expires: 9999-12-31 is more than 100 years ahead"),
+        ("date = 2025-01-01\nexpires = 0001-01-01", "expires: 0001-01-01 is not after the day of consent, 2025-01-01"),
+        ("expires = 0001-01-01", "expires: 0001-01-01 is before there were such recordings"),
+        ("date = 0001-01-01", "date: 0001-01-01 is before there were such recordings"),
+        ("date = 2035-01-01", "consent is said to be given on 2035-01-01, which is to come"),
+        ("date = 2025-01-01\nexpires = 2060-01-01", ""),
+    ],
+)
+def test_dates_of_consent_that_are_slips_of_the_pen_are_told(session: Path, dates: str, told: str) -> None:
+    session.write_text(session.read_text().replace("date = 2025-01-01", dates))
+    found = check_session(session.parent, today=dt.date(2026, 3, 1))
+    warnings = [one.what for one in found if one.where == "consent" and one.severity == "warning" and ":" in one.what]
+    warnings = [what for what in warnings if "no date" not in what]
+    assert len(warnings) == bool(told)
+    assert all(told in what and "correct it under [consent]" in what for what in warnings)
 
 
 def test_who_has_withdrawn_is_not_analysed_whatever_the_manifest_says(session: Path) -> None:

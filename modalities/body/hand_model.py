@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.native_log import without_chatter
 from modalities.body.pictures import as_picture
 from modalities.body.skeleton import FloatArray
 
@@ -74,17 +75,19 @@ class HandModel:
     def __init__(self) -> None:
         os.environ.setdefault("GLOG_minloglevel", "2")
         warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
-        from google.protobuf import text_format
-        from mediapipe.framework import calculator_pb2
-        from mediapipe.framework.formats import rect_pb2
-        from mediapipe.python.solution_base import SolutionBase
-        from mediapipe.python.solutions import hands as _registers_calculators  # noqa: F401
+        with without_chatter():
+            from google.protobuf import text_format
+            from mediapipe.framework import calculator_pb2
+            from mediapipe.framework.formats import rect_pb2
+            from mediapipe.python.solution_base import SolutionBase
+            from mediapipe.python.solutions import hands as _registers_calculators  # noqa: F401
 
-        graph = text_format.Parse(_GRAPH, calculator_pb2.CalculatorGraphConfig())
-        self._rect: Any = rect_pb2.NormalizedRect
-        self._solution: Any = SolutionBase(
-            graph_config=graph, side_inputs={"model_complexity": 1}, outputs=["landmarks", "world", "handedness"]
-        )
+            graph = text_format.Parse(_GRAPH, calculator_pb2.CalculatorGraphConfig())
+            self._rect: Any = rect_pb2.NormalizedRect
+            self._solution: Any = SolutionBase(
+                graph_config=graph, side_inputs={"model_complexity": 1}, outputs=["landmarks", "world", "handedness"]
+            )
+            self._solution._graph.wait_until_idle()
 
     def find(self, picture: NDArray[np.generic], wrist: FloatArray, knuckle: FloatArray) -> Hand | None:
         """The hand at a place.

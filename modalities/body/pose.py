@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.native_log import without_chatter
 from modalities.body.skeleton import HIPS, SHOULDERS, VISIBLE, FloatArray
 
 MAX_TILT_DEG = 75.0
@@ -30,16 +31,18 @@ class PoseTracker:
     def __init__(self) -> None:
         os.environ.setdefault("GLOG_minloglevel", "2")
         warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
-        from mediapipe.python.solutions.pose import Pose
+        with without_chatter():
+            from mediapipe.python.solutions.pose import Pose
 
-        self._pose: Any = Pose(
-            static_image_mode=False,
-            model_complexity=1,
-            smooth_landmarks=False,
-            enable_segmentation=False,
-            min_detection_confidence=0.5,
-            min_tracking_confidence=0.5,
-        )
+            self._pose: Any = Pose(
+                static_image_mode=False,
+                model_complexity=1,
+                smooth_landmarks=False,
+                enable_segmentation=False,
+                min_detection_confidence=0.5,
+                min_tracking_confidence=0.5,
+            )
+            self._pose._graph.wait_until_idle()
 
     def restart(self) -> None:
         """Forget the person that was followed; the model stays loaded."""

@@ -125,10 +125,10 @@ def follows(
         return _nothing(both)
     tops = peak_heights(height)
     top = peak_of(height[0])
-    lag = float(lags[top]) + _between(height[0], top)
+    lag = float(lags[top]) + between(height[0], top)
     if min(valid_leader.mean(), valid_follower.mean()) >= WHOLE:
         lag = _sharpened(leader, follower, lag, (first, last), rate_hz)
-    r = _correlation(leader, follower, valid_leader, valid_follower, round(lag))
+    r = correlation_at(leader, follower, valid_leader, valid_follower, round(lag))
     p = rank_p(tops[0], tops[1:], rng)
     return Follow(r, lag / rate_hz, p, float(common[0, top]) / rate_hz, float(height[0, top]))
 
@@ -218,17 +218,18 @@ def _sharpened(leader: Course, follower: Course, lag: float, lags: tuple[int, in
     inner = 1 + int(np.argmax(height[1:-1]))
     if not (height[inner] >= height[inner - 1] and height[inner] > height[inner + 1]):
         return lag
-    return float(near[inner]) + _between(height, inner)
+    return float(near[inner]) + between(height, inner)
 
 
-def _between(height: Course, at: int) -> float:
+def between(height: Course, at: int) -> float:
     """Distance of a peak's top from its sample, by a parabola through three, -0.5..0.5."""
     left, top, right = height[at - 1], height[at], height[at + 1]
     bend = left - 2 * top + right
     return float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 and left > _NOTHING < right else 0.0
 
 
-def _correlation(one: Course, other: Course, valid: Mask, valid_other: Mask, lag: int) -> float:
+def correlation_at(one: Course, other: Course, valid: Mask, valid_other: Mask, lag: int) -> float:
+    """Correlation of `one` with `other` so many samples later, over what is valid of both; 0 where that is nothing."""
     n = len(one)
     early, late = slice(max(0, -lag), n - max(0, lag)), slice(max(0, lag), n - max(0, -lag))
     both = valid[early] & valid_other[late]

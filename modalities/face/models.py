@@ -17,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.native_log import without_chatter
 from modalities.face.own_models import TaskMesh, load_detector, own_boxes
 
 Picture = NDArray[np.uint8]
@@ -54,9 +55,11 @@ class BundledMesh:
 
     def __init__(self) -> None:
         _quieten()
-        from mediapipe.python.solutions.face_mesh import FaceMesh
+        with without_chatter():
+            from mediapipe.python.solutions.face_mesh import FaceMesh
 
-        self._mesh: Any = FaceMesh(static_image_mode=False, refine_landmarks=True, max_num_faces=1)
+            self._mesh: Any = FaceMesh(static_image_mode=False, refine_landmarks=True, max_num_faces=1)
+            self._mesh._graph.wait_until_idle()
 
     def find(self, picture: Picture) -> FloatArray | None:
         """See `MeshModel.find`."""
@@ -163,10 +166,12 @@ class FaceModels:
     def _solution(self, far: bool) -> Any:
         if far not in self._solutions:
             _quieten()
-            from mediapipe.python.solutions.face_detection import FaceDetection
-
             least = 0.6 if far else 0.5
-            self._solutions[far] = FaceDetection(model_selection=int(far), min_detection_confidence=least)
+            with without_chatter():
+                from mediapipe.python.solutions.face_detection import FaceDetection
+
+                self._solutions[far] = FaceDetection(model_selection=int(far), min_detection_confidence=least)
+                self._solutions[far]._graph.wait_until_idle()
         return self._solutions[far]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import EncoderOutputError, InvalidValueError, MissingFileError, UnreadableFileError
+from data_schemas.native_log import without_chatter
 
 LANDMARKS = 478
 """Landmarks of a mesh with irises."""
@@ -89,13 +90,16 @@ class TaskMesh:
             raise MissingFileError(
                 "no such landmark model", file=self._path, mend='Correct landmarks = "..." in the face settings.'
             )
-        from mediapipe.tasks.python.core.base_options import BaseOptions
-        from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
-
         try:
             # The bytes rather than the path: MediaPipe opens no path with other than ASCII letters on some systems.
-            base = BaseOptions(model_asset_buffer=self._path.read_bytes())
-            self._model: Any = FaceLandmarker.create_from_options(FaceLandmarkerOptions(base_options=base, num_faces=1))
+            content = self._path.read_bytes()
+            with without_chatter():
+                from mediapipe.tasks.python.core.base_options import BaseOptions
+                from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
+
+                base = BaseOptions(model_asset_buffer=content)
+                options = FaceLandmarkerOptions(base_options=base, num_faces=1)
+                self._model: Any = FaceLandmarker.create_from_options(options)
         except (RuntimeError, ValueError, OSError) as error:
             raise self._broken(error) from error
 

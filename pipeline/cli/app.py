@@ -9,7 +9,7 @@ from typing import NoReturn
 
 import typer
 
-from data_schemas.errors import TelltaleError
+from data_schemas.errors import TelltaleError, WorkerDiedError
 from pipeline import __version__
 from pipeline.cli import (
     analyze,
@@ -79,6 +79,8 @@ def run() -> None:
     warnings.filterwarnings("ignore", module=r"google\.protobuf")
     try:
         app()
+    except WorkerDiedError as error:
+        _fail(str(error), 1)
     except TelltaleError as error:
         _fail(str(error))
     except KeyboardInterrupt:
@@ -90,9 +92,9 @@ def run() -> None:
         _fail(f"the system refused: {error}")
 
 
-def _fail(text: str) -> NoReturn:
-    """Say why the call went wrong and end with status 2; with `--json` also as an object on stdout."""
+def _fail(text: str, status: int = 2) -> NoReturn:
+    """Say why the call went wrong and end with a status; with `--json` also as an object on stdout."""
     say(f"telltale: {text}", "red")
     if "--json" in sys.argv:
         show_object({"error": text})
-    sys.exit(2)
+    sys.exit(status)

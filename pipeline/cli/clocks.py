@@ -13,7 +13,7 @@ from data_schemas.recording import Recording, Session
 from data_schemas.result import Problem, SyncReport
 from pipeline.cli import pair
 from pipeline.cli.terminal import progress, say, show_table
-from pipeline.outcome import has_failed
+from pipeline.outcome import why_failed
 
 
 class _ReportByDefault(TyperGroup):
@@ -174,4 +174,7 @@ def _tell(problems: Sequence[Problem], report: SyncReport) -> int:
     for problem in dict.fromkeys(problems):
         if problem.severity != "note":
             say(f"{problem.severity}: {problem.what}", "red" if problem.severity == "error" else "yellow")
-    return 1 if has_failed(problems, report) else 0
+    reasons = why_failed(problems, report)
+    if reasons:
+        say(f"exit status 1: {'; '.join(reasons)}", "yellow")
+    return 1 if reasons else 0

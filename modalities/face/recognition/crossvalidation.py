@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -16,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from data_schemas.errors import WorkerDiedError
 from data_schemas.hook import Hook, silent
 from data_schemas.threads import end_with_parent
 from modalities.face.recognition.protocols import Fold
@@ -87,6 +89,9 @@ def run_jobs(
         keep: Folder of finished jobs; what is there is not done again.
         hook: Told how many are done.
         step: Its name for that.
+
+    Raises:
+        WorkerDiedError: a worker process was killed; what was finished before is kept in `keep`.
     """
     digest = samples.digest()
     files = [None if keep is None else keep / f"{job.key(digest)}.json" for job in jobs]
@@ -96,12 +101,19 @@ def run_jobs(
         if outcome is not None:
             done[at] = outcome
     hook(step, len(done), len(jobs))
-    for at, outcome in _work(samples, {at: job for at, job in enumerate(jobs) if at not in done}, workers):
-        done[at] = outcome
-        file = files[at]
-        if file is not None:
-            _store(file, outcome)
-        hook(step, len(done), len(jobs))
+    try:
+        for at, outcome in _work(samples, {at: job for at, job in enumerate(jobs) if at not in done}, workers):
+            done[at] = outcome
+            file = files[at]
+            if file is not None:
+                _store(file, outcome)
+            hook(step, len(done), len(jobs))
+    except BrokenProcessPool as error:
+        again = "; the finished folds are kept" if keep is not None else ", with --resume DIR to keep finished folds"
+        raise WorkerDiedError(
+            f"{step}: a worker process died after {len(done)} of {len(jobs)} folds; perhaps the memory was not enough",
+            mend=f"Take fewer workers (-j {max(1, workers // 2)}){again}.",
+        ) from error
     return [done[at] for at in range(len(jobs))]
 
 
