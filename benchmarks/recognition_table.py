@@ -23,7 +23,7 @@ import numpy as np
 
 from modalities.face.recognition.protocols import find_protocol
 from modalities.face.recognition.samples import Samples
-from modalities.face.recognition.scores import Answers, interval, score
+from modalities.face.recognition.scores import Answers, interval, score, uf1_of
 from modalities.face.recognition.simulation import simulate_flow_set
 from modalities.face.recognition.simulation_clips import simulate_clip_set
 from modalities.face.recognition.system import System
@@ -36,9 +36,12 @@ from pipeline.recognition_data import read_samples
 
 COLUMNS = (
     "data", "rank", "model", "nominated", "uf1", "uf1_low", "uf1_high", "uf1_sd", "uar", "accuracy", "inner_uf1",
-    "dishonest_uf1", "dishonest_low", "dishonest_high", "dishonest_rank", "gain_by_peeking", "n", "subjects", "seeds",
-    "year", "parameters", "status", "loss", "takes", "paper", "source",
+    "dishonest_uf1", "dishonest_low", "dishonest_high", "dishonest_rank", "gain_by_peeking", "compared_with", "gain",
+    "gain_low", "gain_high", "n", "subjects", "seeds", "year", "parameters", "status", "loss", "takes", "paper",
+    "source",
 )  # fmt: skip
+PLAIN, FIRST_LOSS = "loss-balanced", "loss-cross-entropy"
+"""The fixed network as it is: strategies and drawn samples are compared with the one, losses with the other."""
 PEOPLE = 20
 """Simulated people of each kind, 8 samples of each."""
 
@@ -64,7 +67,8 @@ claim. In the line: blue honest with its interval, orange dishonest, from 0 to 1
 {{ rows[0].seeds }} seed{{ "s" if rows[0].seeds > 1 }}{% if agree(rows) is not none %}; the dishonest ranking agrees
 with the honest one by {{ agree(rows) }} (Spearman){% endif %}</caption>
 <tr><th>rank</th><th>model</th><th>UF1</th><th>95 %</th><th>UAR</th><th></th><th>dishonest UF1</th>
-<th>rank there</th><th>gain</th><th>inner UF1</th><th>year</th><th>parameters</th><th class="words">status</th>
+<th>rank there</th><th>gain</th><th>inner UF1</th><th class="words">gain over</th>
+<th>year</th><th>parameters</th><th class="words">status</th>
 <th class="words">paper; what differs</th></tr>
 {% for row in rows %}<tr{% if row.nominated %} class="nominated"{% endif %}><td>{{ row.rank }}</td><td>{{ row.model }}
 </td><td>{{ three(row.uf1) }}</td><td>{{ three(row.uf1_low) }} to {{ three(row.uf1_high) }}</td><td>{{ three(row.uar) }}
@@ -72,7 +76,9 @@ with the honest one by {{ agree(rows) }} (Spearman){% endif %}</caption>
 <b style="left:{{ 100 * row.uf1 }}%"></b>{% if row.dishonest_uf1 is not none %}<u style="left:{{ 100 * row.dishonest_uf1
 }}%"></u>{% endif %}</div></td><td class="peeked">{{ three(row.dishonest_uf1) }}</td><td class="peeked">
 {{ row.dishonest_rank if row.dishonest_rank is not none }}</td><td class="peeked">{{ three(row.gain_by_peeking) }}</td>
-<td>{{ three(row.inner_uf1) }}</td><td>{{ row.year or "" }}</td><td>{{ row.parameters or "" }}</td><td class="words">
+<td>{{ three(row.inner_uf1) }}</td><td class="words">{% if row.compared_with %}{{ row.compared_with }}:
+{{ three(row.gain) }} ({{ three(row.gain_low) }} to {{ three(row.gain_high) }}){% endif %}</td>
+<td>{{ row.year or "" }}</td><td>{{ row.parameters or "" }}</td><td class="words">
 {{ row.status }}</td><td class="words">{{ row.paper }}; {{ row.source }}</td></tr>
 {% endfor %}</table>{% endfor %}</html>
 """
@@ -91,6 +97,9 @@ def table_rows(data: str, bench: RecognitionBench) -> list[dict[str, Any]]:
         peeked = [one.dishonest for one in mine if one.dishonest is not None]
         best = round(float(np.mean([score(one, classes)["uf1"] for one in peeked])), 4) if peeked else None
         bounds = interval(_together(peeked), len(classes)) if peeked else (None, None)
+        against = compared_with(find_system(name))
+        base = [one.answers for one in bench.results if one.system == against]
+        gain, gain_low, gain_high = _gain([one.answers for one in mine], base, len(classes))
         kept = {key: about[name][key] for key in ("year", "parameters", "status", "loss", "takes", "paper", "source")}
         rows.append(
             {
@@ -99,6 +108,7 @@ def table_rows(data: str, bench: RecognitionBench) -> list[dict[str, Any]]:
                 "uf1_sd": round(float(np.std([one["uf1"] for one in scored], ddof=1)), 4) if len(mine) > 1 else None,
                 "inner_uf1": bench.inner.get(name), "dishonest_uf1": best, "dishonest_low": bounds[0],
                 "dishonest_high": bounds[1], "gain_by_peeking": None if best is None else round(best - mean["uf1"], 4),
+                "compared_with": against if base else None, "gain": gain, "gain_low": gain_low, "gain_high": gain_high,
                 "n": scored[0]["n"], "subjects": scored[0]["subjects"], "seeds": len(mine), **kept,
             }
         )  # fmt: skip
@@ -108,6 +118,28 @@ def table_rows(data: str, bench: RecognitionBench) -> list[dict[str, Any]]:
         for row in rows:
             row[at] = places.get(row["model"])
     return [{name: row[name] for name in COLUMNS} for row in sorted(rows, key=lambda row: row["rank"])]
+
+
+def compared_with(system: System) -> str | None:
+    """What a system is, but for one part of it: the plain system of the same network; None where there is none."""
+    plain = find_system(PLAIN)
+    if (system.block, system.architecture, system.input) != (plain.block, plain.architecture, plain.input):
+        return None
+    if system.strategy == plain.strategy:
+        return None if system.name == FIRST_LOSS else FIRST_LOSS
+    return PLAIN
+
+
+def _gain(
+    mine: Sequence[Answers], base: Sequence[Answers], classes: int
+) -> tuple[float | None, float | None, float | None]:
+    """UF1 over that of what it is compared with, and its interval, the same persons drawn for both."""
+    if len(base) != len(mine):
+        return None, None, None
+    ours, plain = _together(mine), _together(base)
+    low, high = interval(ours, classes, other=plain)
+    gap = uf1_of(ours.truth, ours.said, classes) - uf1_of(plain.truth, plain.said, classes)
+    return round(gap, 4), low, high
 
 
 def _together(answers: Sequence[Answers]) -> Answers:

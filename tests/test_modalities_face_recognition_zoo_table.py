@@ -47,6 +47,20 @@ def test_one_table_of_all_data(tmp_path: Path) -> None:
     assert "http" not in page, "nothing is loaded from elsewhere"
 
 
+def test_what_a_row_is_compared_with() -> None:
+    told = {name: recognition_table.compared_with(find_system(name)) for name in ("flow-gan", "sdf", "loss-focal")}
+    assert told == {"flow-gan": "loss-balanced", "sdf": "loss-balanced", "loss-focal": "loss-cross-entropy"}
+    for name in ("ststnet", "kernel-ridge", "loss-cross-entropy", "loss-large-margin"):
+        assert recognition_table.compared_with(find_system(name)) is None
+    samples = simulate_flow_set(4, 6, seed=2)
+    bench = run_recognition_bench(samples, [find_system("loss-balanced"), find_system("loss-cross-entropy")], k_fold(2))
+    rows = {row["model"]: row for row in recognition_table.table_rows("maps", bench)}
+    told = rows["loss-balanced"]
+    assert told["compared_with"] == "loss-cross-entropy"
+    assert told["gain"] == pytest.approx(told["uf1"] - rows["loss-cross-entropy"]["uf1"], abs=2e-4)
+    assert told["gain_low"] <= told["gain"] <= told["gain_high"]
+
+
 def test_rankings_are_compared() -> None:
     rows = [{"uf1": at / 10, "dishonest_uf1": value} for at, value in enumerate((0.2, 0.3, 0.6, 0.5))]
     assert recognition_table.rank_agreement(rows) == pytest.approx(0.8)
