@@ -31,8 +31,8 @@ FACE_PX, SIZE = 200, (480, 360)
 MOST_RATIO = 0.5
 """The bar: error with depth over error without, at the largest yaw, for every share of holes."""
 LEAST_FACING = float(np.cos(np.radians(65)))
-HIDDEN_MM = 3.0
-"""A landmark that lies so far behind what the camera sees at its place is hidden."""
+UNIT_MM, HIDDEN_MM = 0.1, 3.0
+"""Unit of the depth camera. A landmark that is so far from what it sees at its place is hidden, as is one in shadow."""
 _MOVES = {
     "au12_left": 0.7,
     "au12_right": 0.7,
@@ -101,10 +101,12 @@ class Head:
         noise = SensorNoise(puppet.size, 1)
         camera = cameras[0].sight.camera
         for i, time_s in enumerate(motion.times_s.tolist()):
-            picture = noise.expose(puppet.draw(motion, i))
+            trace = puppet.trace(motion, i)
+            picture = noise.expose(puppet.compose(trace, motion, i))
             depth = tuple(one.read(motion, i) for one in cameras)
-            seen = _seen(cameras[0].distances(motion, i), puppet.landmarks_mm(motion, i), camera)
-            yield Look(round(time_s * NS_PER_S), picture, depth, camera, puppet.trace(motion, i).place, seen)
+            distance = UNIT_MM * depth[0].astype(np.float32)
+            seen = _seen(distance, puppet.landmarks_mm(motion, i), camera)
+            yield Look(round(time_s * NS_PER_S), picture, depth, camera, trace.place, seen)
 
     def moved(self, marks: FloatArray, first: int, last: int) -> FloatArray:
         """True motion of places of the photograph between two frames along the face's axes, percent of the
@@ -154,7 +156,7 @@ def errors(head: Head, looks: list[Look], holes: int | None) -> FloatArray:
         tracker, observer = FaceTracker(models), FaceObserver(None)
         for look in looks:
             sighting = tracker.find(look.picture, look.t_ns)
-            surface = None if holes is None else surface_of(look.depth[holes], 1e-4, look.camera)
+            surface = None if holes is None else surface_of(look.depth[holes], UNIT_MM / 1000, look.camera)
             observer.take(sighting, look.picture, look.t_ns, surface)
             followed.append(None if sighting is None else sighting.points[:, :2])
         rows = observer.rows()

@@ -26,6 +26,8 @@ GATES: dict[str, str] = {
     "invariance": "benchmarks.invariance:measure",
     "spotting": "benchmarks.spotting_quality:measure",
     "recogniser": "benchmarks.default_recogniser:measure",
+    "face_cameras": "benchmarks.face_cameras:measure",
+    "depth_motion": "benchmarks.depth_motion:measure",
     "flow_units": "benchmarks.flow_units:measure",
     "recognition_video": "benchmarks.recognition_video:measure",
     "sync_events": "benchmarks.sync_events:measure",

@@ -175,3 +175,57 @@ def test_a_shaded_picture_shows_the_form_and_does_not_flicker() -> None:
     assert shader.tone(np.zeros((240, 320), np.uint16), 10**9).max() == 0
     with pytest.raises(InvalidValueError, match="uint16"):
         shader.tone(np.zeros((4, 4), np.uint8), 2 * 10**9)
+
+
+def test_the_average_shape_of_a_head_holds_its_pose_steadier_than_one_frame() -> None:
+    from dataclasses import replace
+
+    from modalities.face.depth.shape import HeadShape
+    from modalities.face.registration import fit_head
+
+    rng, shape = np.random.default_rng(2), HeadShape()
+    held, alone, pushed = [], [], []
+    for at in range(60):
+        yaw = 25 * np.sin(at / 9)
+        points, seen, camera = mesh(yaw)
+        noisy = points + rng.normal(0, 1.5, points.shape)
+        if at >= 40:
+            noisy[17] += 4.0 * turn(0, yaw).T[2] * (1, -1, -1)
+        face = measure_face(seen, plane_under(points, camera, np.zeros(478, bool)))
+        assert face is not None
+        face = replace(face, points_mm=noisy, valid=rng.random(478) < 0.8, head=fit_head(noisy))
+        better = shape.hold(face)
+        flip = np.diag([1.0, -1, -1])
+        for kept, one in ((held, better), (alone, face)):
+            off = one.head.rotation @ (flip @ (flip @ turn(0, yaw)))
+            kept.append(np.degrees(np.linalg.norm(cv2.Rodrigues(off)[0])))
+        pushed.append(better.head.frontal[17, 2] * 63)
+    assert np.std(held[10:]) < 0.5 * np.std(alone[10:])
+    assert np.mean(pushed[40:]) - np.mean(pushed[10:40]) == pytest.approx(4, abs=1.5)
+
+
+def test_a_depth_camera_alone_shows_a_face_that_is_tracked_and_measured() -> None:
+    from modalities.face.landmarks import FaceTracker
+    from modalities.face.models import borrowed_models
+    from pipeline.simulate.face import Puppet
+    from pipeline.simulate.face_depth import DepthCamera, DepthSensor
+    from pipeline.simulate.face_portrait import prepare_portrait
+    from pipeline.simulate.face_view import View
+    from pipeline.simulate.motion import FaceMotion
+
+    puppet = Puppet(prepare_portrait("astronaut", (320, 240), 140, 1, 0)).seen_by(View())
+    motion = FaceMotion(np.arange(4) / 25, yaw_deg=np.array([0.0, 1, 2, 3]))
+    sensor = DepthCamera(puppet, DepthSensor(holes=0.2), 1)
+    camera = sensor.sight.camera
+    shader = Shader(camera, 1e-4)
+    with borrowed_models() as models:
+        tracker = FaceTracker(models)
+        for at in range(4):
+            picture = sensor.read(motion, at)
+            found = tracker.find(shader.tone(picture, at * 40_000_000), at * 40_000_000)
+            assert found is not None
+            face = measure_face(found.points, surface_of(picture, 1e-4, camera))
+            assert face is not None and face.share > 0.5
+            assert face.eyes_mm == pytest.approx(63, abs=6) and face.distance_mm == pytest.approx(604, abs=15)
+            off = np.linalg.norm(face.points_mm - puppet.landmarks_mm(motion, at), axis=1)[:468]
+            assert np.median(off) < 8, "the network knows faces of skin, not of plaster"

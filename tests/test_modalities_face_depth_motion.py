@@ -134,9 +134,9 @@ def test_a_pair_with_one_depth_picture_is_measured_as_without() -> None:
     then, _ = face_picture(10, 0.0, 0)
     now, _ = face_picture(12, 2.0, 250_000_000)
     flow = dense_flow("dis")
-    bare = [measure_motion(HeadMotion(), one, two, flow) for one, two in (
-        (replace(then, space=None), now), (then, replace(now, space=None)), (replace(then, space=None), replace(now, space=None)),
-    )]  # fmt: skip
+    alone, other = replace(then, space=None), replace(now, space=None)
+    pairs = ((alone, now), (then, other), (alone, other))
+    bare = [measure_motion(HeadMotion(), one, two, flow) for one, two in pairs]
     assert not any(in_space for _, in_space in bare)
     assert all(np.array_equal(bare[0][0], one) for one, _ in bare)
 

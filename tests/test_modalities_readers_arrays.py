@@ -124,6 +124,7 @@ def header(**fields: object) -> bytes:
         (header(fortran_order=True), "Fortran order"),
         (b"\x93NUMPY\x03\x00" + bytes(20), "version 3.0"),
         (b"\x93NUMPY\x01\x00\xff\xff" + b"(" * 65535, "cannot|can be read"),
+        (b"\x93NUMPY\x01\x00\x10\x00" + b"{'descr': (1L,  ", "can be read"),
     ],
 )
 def test_headers_are_not_trusted(tmp_path: Path, data: bytes, said: str) -> None:

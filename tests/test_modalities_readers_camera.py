@@ -81,7 +81,8 @@ def test_cut_and_turned_pictures_show_the_same_points(
     rows, columns = np.mgrid[0:48, 0:64].astype(float)
     here = [framing(plane) for plane in (columns, rows)]
     after = seen.project(seen.pose.from_rig(stored.pose.to_rig(point)))[0]
-    fit = np.column_stack([np.ones(here[0].size), *(axis.ravel() for axis in np.mgrid[: here[0].shape[0], : here[0].shape[1]][::-1])])
+    down, across = np.mgrid[: here[0].shape[0], : here[0].shape[1]]
+    fit = np.column_stack([np.ones(down.size), across.ravel(), down.ravel()])
     inverse = [np.linalg.lstsq(fit, plane.ravel(), rcond=None)[0] for plane in here]
     assert np.allclose([one @ (1, *after) for one in inverse], before, atol=1e-6)
     assert np.allclose(seen.pose.to_rig(seen.points(after[None], point[:, 2])), stored.pose.to_rig(point), atol=0.05)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tokenize
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +24,7 @@ FINE_M = 1e-4
 """Distances in metres are handed out in this unit: 6.55 m fit into 16 bits, and no camera is finer."""
 FAR_M = 20.0
 """Nobody's face is farther away: such numbers are no metres."""
+_ODD_HEADER = (ValueError, TypeError, SyntaxError, EOFError, RecursionError, MemoryError, tokenize.TokenError)
 _EXPECTED = "(pictures, height, width) of uint16 or uint8, or of float32 or float64 for depth in metres"
 _MEND = "Save it again with numpy.save: numpy.ascontiguousarray(pictures), of one of these types."
 
@@ -72,7 +74,7 @@ def read_layout(path: Path) -> Layout:
                 raise ValueError(f"version {version[0]}.{version[1]}")
             read = form.read_array_header_1_0 if version == (1, 0) else form.read_array_header_2_0
             shape, fortran, dtype = read(handle)
-        except (ValueError, TypeError, SyntaxError, EOFError, RecursionError) as error:
+        except _ODD_HEADER as error:
             raise UnreadableFileError(
                 "not a NumPy file that can be read", file=path, got=" ".join(str(error).split())[:200], mend=_MEND
             ) from error

@@ -178,7 +178,7 @@ def _look_up(surface: Surface, camera: Camera, front: Field, around: Field, rays
     back, moved = _between(own, camera)
     x, y = rays
     ahead = [turn[k, 0] * x + turn[k, 1] * y + turn[k, 2] for k in range(3)]
-    depth = np.where(np.isfinite(around), around, 0).astype(np.float32)
+    depth = np.where(np.isfinite(around), around, np.float32(0))
     u = v = np.zeros_like(depth)
     for last in range(_ROUNDS, -1, -1):
         before = u, v

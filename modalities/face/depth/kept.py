@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from modalities.face.depth.measured import MeasuredFace, measure_face
+from modalities.face.depth.shape import HeadShape
 from modalities.face.depth.surface import Surface
 from modalities.face.landmarks import Sighting
 from modalities.face.models import FloatArray
@@ -34,6 +35,7 @@ class DepthMeter:
 
     def __init__(self) -> None:
         self._eyes: deque[float] = deque(maxlen=_REMEMBERED)
+        self._shape = HeadShape()
 
     @property
     def eyes_mm(self) -> float:
@@ -49,7 +51,7 @@ class DepthMeter:
         if face is None:
             return None
         self._eyes.append(face.eyes_mm)
-        return face, surface
+        return self._shape.hold(face), surface
 
 
 def box_around(box: FloatArray) -> tuple[int, int, int, int]:

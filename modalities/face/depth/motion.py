@@ -29,13 +29,13 @@ move need hardly count."""
 ACROSS_MM, OUT_MM = 0.1, 0.2
 """Standard error of displacements across the line of sight (a fifth of a pixel of a face 60 px between the eyes), and
 across the skin where distances are measured."""
-AROUND = 0.15
+AROUND = 0.2
 """Standard deviation of the bell within which the skin around counts, inter-ocular distances."""
-ALIKE_MM, NEAR_ZERO_MM = 0.5, 1.4
+ALIKE_MM, NEAR_ZERO_MM = 0.5, 0.7
 """How far the motion of a point is from that of the skin around, and that from none, where nobody measures it."""
-LOOK_PX = 5
+LOOK_PX = 7
 """Side of the square that is looked for again around each point."""
-FARTHEST_PX = 1.5
+FARTHEST_PX = 1.0
 """Farther from the flow around it a point is not sought."""
 _CELL_PX = 4
 _SLOPE_PX = 3.0

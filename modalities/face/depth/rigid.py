@@ -8,6 +8,7 @@ from modalities.face.models import FloatArray
 
 _ROUNDS = 8
 _FLOOR = 1e-2
+_SETTLED, _SETTLED_MM = 2e-5, 2e-3
 
 Turn = tuple[FloatArray, FloatArray]
 """Rotation (3, 3) and shift (3,): `rotation @ point + shift`."""
@@ -40,20 +41,23 @@ def fit_head_turn(start: FloatArray, end: FloatArray, trust: FloatArray, precisi
         trust: Weight of each point before looking at them, (n,).
         precision: Inverse covariance of each displacement, (n, 3, 3).
     """
+    counted = trust > 0
+    start, end, trust, precision = start[counted], end[counted], trust[counted], precision[counted]
     rotation, shift = fit_turn(start, end, trust)
     for _ in range(_ROUNDS):
         at = start @ rotation.T + shift
         off = end - at
-        pull = np.einsum("nab,nb->na", precision, off)
-        size = np.einsum("na,na->n", off, pull)
+        size = np.einsum("na,na->n", off, np.matmul(precision, off[..., None])[..., 0])
         weights = trust / (1 + size / (2 * _typical(size, trust) + _FLOOR)) ** 2
         middle = weights @ at / weights.sum()
         lever = np.concatenate([_crosses(at - middle), np.broadcast_to(np.eye(3), (len(at), 3, 3))], axis=2)
-        weighted = np.einsum("nai,nab->nib", lever, precision * weights[:, None, None])
-        step = np.linalg.solve(np.einsum("nib,nbj->ij", weighted, lever), np.einsum("nib,nb->i", weighted, off))
+        weighted = np.matmul(precision * weights[:, None, None], lever).reshape(-1, 6)
+        step = np.linalg.solve(lever.reshape(-1, 6).T @ weighted, weighted.T @ off.ravel())
         turn = _rotation_of(step[:3])
         rotation = turn @ rotation
         shift = turn @ (shift - middle) + middle + step[3:]
+        if np.abs(step[:3]).max() < _SETTLED and np.abs(step[3:]).max() < _SETTLED_MM:
+            break
     return rotation, shift
 
 

@@ -13,7 +13,7 @@ from modalities.face.depth.surface import Surface
 from modalities.face.head_motion import spread
 from modalities.face.models import FloatArray
 
-SMOOTH_PX = 1.5
+SMOOTH_PX = 2.0
 """Standard deviation of the bell over which distances are averaged, pixels of the aligned picture."""
 AFFINE_PX = 0.05
 """The aligned picture must be a scaled, turned and shifted copy of the picture to within this."""
