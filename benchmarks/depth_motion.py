@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -172,7 +172,7 @@ def errors(head: Head, looks: list[Look], holes: int | None) -> FloatArray:
     return np.array([np.concatenate(part) for part in zip(*found, strict=True)])
 
 
-def measure() -> list[dict[str, float]]:
+def table() -> list[dict[str, float]]:
     """One row per yaw: root mean square of truth and errors, percent of the inter-ocular distance."""
     rows = []
     for yaw in YAWS_DEG:
@@ -189,10 +189,23 @@ def measure() -> list[dict[str, float]]:
     return rows
 
 
+def measure(full: bool) -> Mapping[str, float]:
+    """Error with depth over error without, at each yaw and share of holes: `ratio_<yaw>_<holes in percent>`.
+
+    Args:
+        full: The same: it is small.
+    """
+    return {
+        f"ratio_{row['yaw_deg']:.0f}_{100 * share:.0f}": row[f"holes {share:.0%}"] / row["without"]
+        for row in table()
+        for share in HOLES
+    }
+
+
 def main() -> int:
     """Print the table; 1 where the bar is missed."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
-    rows = measure()
+    rows = table()
     names = [f"holes {share:.0%}" for share in HOLES]
     print("error of regional motion over 0.25 s, % of the inter-ocular distance (root mean square)")
     print(f"{'yaw':>6} {'motion':>8} {'no depth':>9} " + " ".join(f"{name:>9} {'ratio':>6}" for name in names))

@@ -47,6 +47,7 @@ FPS, SIZE, FACE_WIDTH_PX = 30.0, (480, 360), 200
 CLIP_S, EVENTS = 20.0, 4
 CLIPS = (2, 16)
 FIRST_FACE = 70_001
+BLINK_NEAR_S = 0.15
 HOLES = (0.02, 0.2)
 """Share of the face that the depth camera does not see, in turn."""
 UNITS = (
@@ -64,6 +65,7 @@ class Clip:
         times_ns: Frame times.
         events: What was planted.
         aus: Intensity of the renderer's action units.
+        blinks_ns: When the eyes are most closed.
         alone: What colour and infrared saw without the depth camera's help.
         views: What each saw with all of them there.
     """
@@ -71,6 +73,7 @@ class Clip:
     times_ns: NDArray[np.int64]
     events: tuple[PlantedExpression, ...]
     aus: Mapping[str, NDArray[np.float64]]
+    blinks_ns: NDArray[np.int64]
     alone: Mapping[str, View]
     views: Mapping[str, View]
 
@@ -94,7 +97,10 @@ def observe_clip(number: int) -> Clip:
     )
     streams = streams_of(Cameras(puppet, CAMERAS, rig, face), motion)
     alone = {name: _watch([streams[name]])[name] for name in ("rgb", "nir")}
-    return Clip(streams["rgb"].times_ns, events, motion.aus, alone, _watch(list(streams.values())))
+    closing = np.asarray(motion.blink)
+    peaks = 1 + np.flatnonzero((closing[1:-1] > closing[:-2]) & (closing[1:-1] >= closing[2:]) & (closing[1:-1] > 0.3))
+    times_ns = streams["rgb"].times_ns
+    return Clip(times_ns, events, motion.aus, times_ns[peaks], alone, _watch(list(streams.values())))
 
 
 def streams_of(cameras: Cameras, motion: FaceMotion) -> dict[str, Video]:
@@ -124,7 +130,7 @@ def _watch(streams: Sequence[Video]) -> dict[str, View]:
     task = Task("p01", {one.info.name: one for one in streams}, Interval(0, round(CLIP_S * NS_PER_S)))
     (cameras,) = watch(task, ["p01"], load_spotter("temporal"), SETTINGS)
     return {
-        one.stream.info.name: look_at(one.rows, one.reduced, lids=one.stream.info.kind != "face_depth")
+        one.stream.info.name: look_at(one.rows, one.reduced, irises=one.stream.info.kind != "face_depth")
         for one in cameras
     }
 
@@ -153,7 +159,7 @@ def measure(full: bool) -> Mapping[str, float]:
     Returns:
         For each camera, each pair and all (`rgb`, `rgb_nir`, ... `all`): `f1_*` of micro- and macro-expressions pooled;
         `r_*`, the median over action units of Pearson's r with what was planted, and `r_least_*`; `judged_*`, the share
-        of frames; and `failed` clips.
+        of frames; `blink_f1_*`, a blink being found within `BLINK_NEAR_S`; and `failed` clips.
     """
     answers = share_out(_measure_clip, list(range(CLIPS[full])), usable_cores(), lambda done: None)
     told = [answer for answer in answers if not isinstance(answer, str)]
@@ -161,6 +167,8 @@ def measure(full: bool) -> Mapping[str, float]:
     for name in COMBINATIONS:
         hits, planted, found = (sum(one[name].counts[at] for one in told) for at in range(3))
         figures[f"f1_{name}"] = 2 * hits / max(1, planted + found)
+        near, planted, found = (sum(one[name].blinks[at] for one in told) for at in range(3))
+        figures[f"blink_f1_{name}"] = 2 * near / max(1, planted + found)
         rs = _correlations([one[name] for one in told])
         figures[f"r_{name}"], figures[f"r_least_{name}"] = float(np.median(rs)), float(np.min(rs))
         figures[f"judged_{name}"] = float(np.mean([one[name].judged for one in told]))
@@ -176,9 +184,12 @@ COMBINATIONS = {
 
 @dataclass(frozen=True, eq=False)
 class Judged:
-    """What one combination of cameras found in one clip: counts of hits, planted and found; curves of each unit."""
+    """What one combination of cameras found in one clip: counts of hits, planted and found, of expressions and blinks;
+    curves of each unit.
+    """
 
     counts: tuple[int, int, int]
+    blinks: tuple[int, int, int]
     judged: float
     truth: Mapping[str, NDArray[np.float64]]
     told: Mapping[str, NDArray[np.float64]]
@@ -214,7 +225,11 @@ def _judge(clip: Clip, views: Sequence[View]) -> Judged:
     judged = found.track.column("au12_left")[1]
     curves = {name: _column(found.track, name, judged) for name in AU_NAMES}
     planted = {name: _truth(clip, name)[judged] for name in AU_NAMES}
-    return Judged((hits, len(true), len(told)), float(judged.mean()), planted, curves)
+    apexes = np.array([blink.apex_ns for blink in found.blinks], np.int64)
+    near = sum(bool((np.abs(apexes - at) <= BLINK_NEAR_S * NS_PER_S).any()) for at in clip.blinks_ns)
+    return Judged(
+        (hits, len(true), len(told)), (near, len(clip.blinks_ns), len(apexes)), float(judged.mean()), planted, curves
+    )  # fmt: skip
 
 
 def _column(track: Track, name: str, judged: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -23,7 +23,7 @@ from modalities.face.eyes import Blink
 from modalities.face.features import FEATURES
 from modalities.face.pulse import find_pulse
 from modalities.face.regions import NAMES
-from modalities.face.view import LID_COLUMNS, View
+from modalities.face.view import View
 from pipeline.simulate.face import puppet_of
 from pipeline.simulate.face_cameras import Cameras
 from pipeline.simulate.motion import FaceMotion
@@ -41,7 +41,6 @@ def view_of(
     moved: np.ndarray,
     judged: np.ndarray | None = None,
     *,
-    lids: bool = True,
     blinks: Sequence[Blink] = (),
     yaw_deg: float = 0.0,
     reason: str = "no_face",
@@ -51,17 +50,14 @@ def view_of(
     told = {feature.name: (np.full(n, 0.5), judged) for feature in FEATURES}
     told["yaw_deg"] = (np.full(n, yaw_deg), judged)
     moved = np.repeat(moved[:, None], WIDE, axis=1).astype(np.float32) * judged[:, None]
-    if not lids:
-        moved[:, LID_COLUMNS] = 0
     return View(
         times_ns=times_ns,
         reasons=np.where(judged, "", reason).astype(object),
         moved=moved,
         angles=np.tile([yaw_deg, 0.0, 0.0], (n, 1)),
-        lidded=judged if lids else np.zeros(n, bool),
         blinks=tuple(blinks),
         gaze=np.zeros((n, 2)),
-        gazing=judged if lids else np.zeros(n, bool),
+        gazing=judged,
         columns=told,
         pulse=find_pulse(times_ns, None, judged),
     )
@@ -115,14 +111,6 @@ def test_frames_are_added_where_the_first_camera_has_none() -> None:
     found = combine_views([view_of(early, np.zeros(len(early))), view_of(late, np.ones(len(late)))])
     assert found.judged.all() and found.moved[-1, 0] == 1
     assert list(common_times([early, early + NS_PER_S // 60])) == list(early), "frames between frames are not"
-
-
-def test_lids_are_told_by_cameras_that_see_them() -> None:
-    times = axis(4, 30)
-    seen, blind = view_of(times, np.full(len(times), 4.0)), view_of(times, np.zeros(len(times)), lids=False)
-    found = combine_views([seen, blind])
-    np.testing.assert_allclose(found.moved[:, LID_COLUMNS], 4.0, atol=1e-3)
-    assert found.lidded.all() and not combine_views([blind, blind]).lidded.any()
 
 
 def test_blinks_come_from_the_first_camera_that_could_see_them() -> None:
@@ -198,8 +186,9 @@ def test_the_same_smile_whichever_camera_is_missing(
     smiles = [event for event in found.events if event.kind == "macro" and "AU12" in (event.label or "")]
     assert len(smiles) == 1 and abs(smiles[0].onset_ns / NS_PER_S - 1.5) < 0.35
     seen = "rgb" in cameras or "nir" in cameras
-    assert found.track.column("au43")[1].any() == seen, "a depth camera cannot tell lids"
-    assert [event.kind for event in found.events].count("blink") == int(seen)
+    assert found.track.column("gaze_yaw_deg")[1].any() == seen, "a depth camera cannot tell where an eye looks"
+    (blink,) = (event for event in found.events if event.kind == "blink")
+    assert blink.apex_ns is not None and abs(blink.apex_ns / NS_PER_S - 4.0) < 0.1
     distance, measured = found.track.column("distance_mm")
     assert measured.any() == ("depth" in cameras)
     if measured.any():

@@ -68,7 +68,7 @@ def analyse_views(views: Sequence[View], spotter: Spotter) -> Analysis:
         **view.columns,
         "expression_score": (spotting.evidence, signals.judged),
         **_movement_columns(signals),
-        **_unit_columns(signals, view.lidded),
+        **_unit_columns(signals),
     }
     values = np.column_stack([columns[feature.name][0] for feature in FEATURES]).astype(np.float32)
     valid = np.column_stack([columns[feature.name][1] for feature in FEATURES])
@@ -136,16 +136,11 @@ def _movement_columns(signals: FaceSignals) -> Columns:
     }
 
 
-def _unit_columns(signals: FaceSignals, lidded: NDArray[np.bool_]) -> Columns:
-    """Action units, sides apart and together, and the asymmetry.
-
-    Args:
-        signals: Of the face.
-        lidded: Frames in which lids could be seen.
-    """
+def _unit_columns(signals: FaceSignals) -> Columns:
+    """Action units, sides apart and together, and the asymmetry."""
     judged = signals.judged
     aus = explain_movement(signals.motion, signals.lids, signals.mouth)
-    open_eyes = lidded & ~within(signals.times_ns, signals.blinks)
+    open_eyes = judged & ~within(signals.times_ns, signals.blinks)
     columns: Columns = {
         name: (aus[:, at], open_eyes if name in LID_AUS else judged) for at, name in enumerate(AU_NAMES)
     }

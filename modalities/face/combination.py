@@ -26,7 +26,6 @@ LEAST_NOISE = 0.05
 """Percent of the inter-ocular distance: no measurement is stiller than that."""
 LEAST_SHARED = 30
 """Frames that two cameras must share for their angles to be compared."""
-_SILENT = 1e6
 _ANGLES = ("yaw_deg", "pitch_deg", "roll_deg")
 
 Flags = NDArray[np.bool_]
@@ -62,7 +61,6 @@ def combine_views(views: Sequence[View]) -> View:
         reasons=reasons,
         moved=_average(sampled).astype(np.float32),
         angles=angles,
-        lidded=np.any([one.lidded for one in sampled], axis=0),
         blinks=_all_blinks(views),
         gaze=gaze,
         gazing=gazing,
@@ -109,7 +107,6 @@ class _Sampled:
         self.moved, self.judged = self._between(view.moved, view.judged)
         self._nearest = nearest
         self.angles, self.known = self._between(view.angles, view.columns["yaw_deg"][1])
-        self.lidded = self._between(view.gaze, view.lidded)[1]
         self.gaze, self.gazing = self._between(view.gaze, view.gazing)
         self.columns: Columns = {name: self._between(*column) for name, column in view.columns.items()}
         self.weight = _fade(times_ns, self.judged) * np.maximum(self.columns["confidence"][0], 1e-3)
@@ -137,7 +134,7 @@ class _Sampled:
 
 
 def _average(sampled: Sequence[_Sampled]) -> FloatArray:
-    """Movement, (frames, columns), 0 where nobody can judge; lids only by cameras that see them."""
+    """Movement, (frames, columns), 0 where nobody can judge."""
     total = np.zeros(sampled[0].moved.shape)
     weights = np.zeros(total.shape)
     for one in sampled:
@@ -148,7 +145,7 @@ def _average(sampled: Sequence[_Sampled]) -> FloatArray:
 
 
 def _noise(view: View) -> FloatArray:
-    """Spread of each column of movement from frame to frame, (columns,); very large where the view says nothing of it.
+    """Spread of each column of movement from frame to frame, (columns,).
 
     Told from second differences: for most of the time a face moves smoothly over three frames.
     """
@@ -158,8 +155,7 @@ def _noise(view: View) -> FloatArray:
         return np.full(moved.shape[1], 1.0)
     bend = (moved[2:] - 2 * moved[1:-1] + moved[:-2])[whole]
     spread = 1.4826 * np.median(np.abs(bend), axis=0) / np.sqrt(6)
-    silent = ~moved.any(axis=0)
-    return np.where(silent, _SILENT, np.maximum(spread, LEAST_NOISE))
+    return np.maximum(spread, LEAST_NOISE)
 
 
 def _fade(times_ns: Int64Array, judged: Flags) -> FloatArray:
@@ -196,7 +192,7 @@ def _best(sampled: Sequence[_Sampled], name: str) -> tuple[FloatArray, Flags]:
 
 
 def _all_blinks(views: Sequence[View]) -> tuple[Blink, ...]:
-    """Those of the first camera, and those of the next ones at times at which none before them could see the lids."""
+    """Those of the first camera, and those of the next ones at times at which none before them saw the face."""
     out: list[Blink] = []
     for at, view in enumerate(views):
         for blink in view.blinks:
@@ -206,6 +202,6 @@ def _all_blinks(views: Sequence[View]) -> tuple[Blink, ...]:
 
 
 def _watched(view: View, blink: Blink) -> bool:
-    """Whether a view saw the lids at any moment of a blink."""
+    """Whether a view saw the face at any moment of a blink."""
     first, last = np.searchsorted(view.times_ns, (blink.onset_ns, blink.offset_ns))
-    return bool(view.lidded[first : last + 1].any())
+    return bool(view.judged[first : last + 1].any())

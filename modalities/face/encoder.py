@@ -81,7 +81,7 @@ class FaceEncoder:
         spotter = load_spotter(settings["spotter"])
         encodings = []
         for cameras in watch(task, people, spotter, settings):
-            views = [look_at(one.rows, one.reduced, lids=one.stream.info.kind != "face_depth") for one in cameras]
+            views = [look_at(one.rows, one.reduced, irises=one.stream.info.kind != "face_depth") for one in cameras]
             analysis = analyse_views(views, spotter)
             encodings.append(
                 Encoding(
@@ -285,7 +285,7 @@ def _camera_quality(one: Watched, view: View) -> dict[str, Any]:
         "face_found": round(float(found.mean()), 4),
         "judged": round(float(view.judged.mean()), 4),
         "face_size_px": round(float(np.median(rows["width_px"][found])), 1) if found.any() else None,
-        "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]) if view.lidded.any() else None,
+        "pupil": describe_pupils(rows["iris_px"][found], rows["pupil"][found]) if view.gazing.any() else None,
         "confidence": round(float(np.median(confidence[found])), 3) if found.any() else None,
         **told,
     }

@@ -31,11 +31,6 @@ LID_COLUMNS = [
 """Columns of `measure_movement` that the lids move."""
 LEAST_MEASURED = 0.5
 """Share of the face's landmarks that must have distances for its shape to be told."""
-EYE_FEATURES = (
-    "au43", "au43_right", "au43_left", "eye_opening_right", "eye_opening_left", "gaze_yaw_deg", "gaze_pitch_deg",
-    "pupil_ratio", "blink_rate", "blink_duration_s",
-)  # fmt: skip
-"""What only a picture of light tells: in a picture of distances a lid is as good as an eye."""
 
 Rows = NDArray[np.void]
 Columns = dict[str, tuple[NDArray[np.floating], NDArray[np.bool_]]]
@@ -51,7 +46,6 @@ class View:
         reasons: Why a frame cannot be judged, "" where it can, object (n,).
         moved: `measure_movement`, (n, 2 * regions + 5).
         angles: Yaw, pitch, roll in degrees, (n, 3).
-        lidded: Frames in which lids could be seen, (n,).
         blinks: By onset.
         gaze: Yaw and pitch of the eyes in degrees, (n, 2).
         gazing: Where `gaze` is told, (n,).
@@ -64,7 +58,6 @@ class View:
     reasons: NDArray[np.object_]
     moved: NDArray[np.float32]
     angles: FloatArray
-    lidded: NDArray[np.bool_]
     blinks: tuple[Blink, ...]
     gaze: FloatArray
     gazing: NDArray[np.bool_]
@@ -78,38 +71,34 @@ class View:
         return np.asarray(self.reasons == "")
 
 
-def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, lids: bool = True) -> View:
+def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, irises: bool = True) -> View:
     """What the rows of one video tell.
 
     Args:
         rows: Rows of `observation.ROW`, in order of time.
         reduced: What the reducers of spotters kept, and the colours of the skin (`FaceObserver.kept`); without these
             there is no pulse.
-        lids: Whether the pictures show lids; those of distances do not.
+        irises: Whether the pictures show them; those of distances show lids, but not where an eye looks.
     """
     reasons = tell_reasons(rows)
     judged = np.asarray(reasons == "")
     moved = measure_movement(rows, judged)
     opening = measure_opening(rows["lids"], rows["found"])
-    blinks = tuple(find_blinks(rows["t_ns"], closure_of(opening).mean(axis=1), judged)) if lids else ()
-    lidded = judged if lids else np.zeros(len(rows), bool)
-    gaze, gazing = gaze_angles(rows["iris"], opening, lidded & ~within(rows["t_ns"], blinks))
+    blinks = tuple(find_blinks(rows["t_ns"], closure_of(opening).mean(axis=1), judged))
+    looking = judged & ~within(rows["t_ns"], blinks) & irises
+    gaze, gazing = gaze_angles(rows["iris"], opening, looking)
     described = rows["found"] & np.isin(reasons.astype(str), STILL_DESCRIBED)
     pulse = find_pulse(rows["t_ns"], (reduced or {}).get(KEPT), described)
     columns = {
-        **_eye_columns(rows, described, lidded, blinks, opening, gaze, gazing),
+        **_eye_columns(rows, described, judged, blinks, opening, gaze, gazing),
         **_face_columns(rows, described, judged),
         **_space_columns(rows, (reduced or {}).get(KEPT_DEPTH), described, judged),
         "pulse": (pulse.values, pulse.valid),
         "pulse_hz": (pulse.rate_hz, pulse.rated),
         "pulse_snr_db": (pulse.snr_db, pulse.known),
     }
-    if not lids:
-        moved[:, LID_COLUMNS] = 0
-        nothing = np.zeros(len(rows), bool)
-        columns.update({name: (columns[name][0], nothing) for name in EYE_FEATURES})
     return View(
-        rows["t_ns"], reasons, moved, rows["angles"].astype(np.float64), lidded, blinks, gaze, gazing, columns, pulse,
+        rows["t_ns"], reasons, moved, rows["angles"].astype(np.float64), blinks, gaze, gazing, columns, pulse,
         dict(reduced or {}),
     )  # fmt: skip
 
