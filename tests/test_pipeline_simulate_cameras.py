@@ -13,7 +13,10 @@ from data_schemas.session import Manifest, StreamEntry
 from data_schemas.stream import Video
 from data_schemas.time import to_s
 from modalities.readers import open_stream
+from pipeline import steps
 from pipeline.check import check_session
+from pipeline.manifest import load_manifest
+from pipeline.report.footage import footage_of_run
 from pipeline.simulate.face import puppet_of, render_face
 from pipeline.simulate.face_cameras import CAMERAS, Cameras, Rig, render_cameras
 from pipeline.simulate.face_depth import DepthSensor
@@ -86,6 +89,12 @@ def test_the_streams_are_read_with_their_units_lenses_and_times(made: tuple[Path
     assert isinstance(depth, Video) and depth.depth_scale_m == 0.0001
     picture = next(depth.frames()).image[50:80, 60:100]
     assert np.median(picture[picture > 0]) * depth.depth_scale_m == pytest.approx(0.59, abs=0.05)
+
+
+def test_the_report_shows_colour_first(made: tuple[Path, Truth]) -> None:
+    folder, _ = made
+    session = steps.synchronize(steps.read(load_manifest(folder), folder))
+    assert [one.kind for one in footage_of_run(session)] == ["face_rgb", "face_nir", "face_depth", "body_video"]
 
 
 def test_other_devices_do_not_care_which_cameras_there_are(made: tuple[Path, Truth], tmp_path: Path) -> None:

@@ -41,6 +41,14 @@ class Footage:
         return self.video.info.kind
 
 
+ORDER = ("face_rgb", "face_nir", "face_depth", "body_video")
+"""Kinds of videos in the order in which people would look at them; pictures of faces are taken from the first."""
+
+
+def _in_order(one: Footage) -> tuple[int, str]:
+    return ORDER.index(one.kind) if one.kind in ORDER else len(ORDER), one.stream
+
+
 def footage_of_run(session: Session) -> list[Footage]:
     """The videos of a session that was just analysed, face videos first."""
     entries = {entry.name: entry for entry in session.manifest.streams}
@@ -49,7 +57,7 @@ def footage_of_run(session: Session) -> list[Footage]:
         for name, stream in session.streams.items()
         if isinstance(stream, Video) and name in entries and len(stream.times_ns)
     ]
-    return sorted(found, key=lambda one: (one.kind == "body_video", one.stream))
+    return sorted(found, key=_in_order)
 
 
 def footage_of_result(root: Path, sync: SyncReport) -> tuple[list[Footage], list[str]]:
@@ -68,7 +76,7 @@ def footage_of_result(root: Path, sync: SyncReport) -> tuple[list[Footage], list
         for stream, entry, manifest in opened_streams(root, sync, ("face_", "body_video"), problems)
         if isinstance(stream, Video)
     ]
-    return sorted(found, key=lambda one: (one.kind == "body_video", one.stream)), problems
+    return sorted(found, key=_in_order), problems
 
 
 def opened_streams(
