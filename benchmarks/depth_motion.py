@@ -20,6 +20,7 @@ from data_schemas.camera import Camera
 from data_schemas.time import NS_PER_S
 from modalities.face.models import FloatArray, Picture
 from modalities.face.regions import NAMES, averaging
+from pipeline.cli.terminal import silence_native_libraries
 
 FPS, LENGTH_S, LAG = 20.0, 2.0, 1
 """`LAG` is the entry of `flow.LAGS_S` that is measured: a quarter of a second."""
@@ -205,6 +206,7 @@ def measure(full: bool) -> Mapping[str, float]:
 def main() -> int:
     """Print the table; 1 where the bar is missed."""
     argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter).parse_args()
+    silence_native_libraries()
     rows = table()
     names = [f"holes {share:.0%}" for share in HOLES]
     print("error of regional motion over 0.25 s, % of the inter-ocular distance (root mean square)")
