@@ -75,6 +75,14 @@ def test_wrong_files_get_one_clear_message(tmp_path: Path) -> None:
         opened(tmp_path, "respiration")
 
 
+@pytest.mark.parametrize("interval", ["1e300 s", "inf s"])
+def test_an_absurd_interval_is_no_time(interval: str, tmp_path: Path) -> None:
+    header = "\n".join(f"Interval=\t{interval}" if "Interval" in line else line for line in HEADER.split("\n"))
+    (tmp_path / "lab.txt").write_text(header + rows(5), encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match=r"(?s)block 1.*lab\.txt"):
+        opened(tmp_path, "ecg")
+
+
 @settings(deadline=None, max_examples=60)
 @given(st.integers(0, 700), st.integers(0, 700))
 def test_damaged_exports_end_in_a_signal_or_one_message(

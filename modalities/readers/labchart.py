@@ -17,10 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import UnreadableFileError
+from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Mark, Marks, Signal, StreamInfo
-from data_schemas.time import NS_PER_S, Int64Array, Regular, TimeAxis
+from data_schemas.time import NS_PER_S, Int64Array, Regular, TimeAxis, to_ns
 from modalities.readers.faults import reading
 from modalities.readers.info import MARK_KINDS, SIGNAL_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.labels import canonical_unit
@@ -116,6 +116,20 @@ def _read(path: Path) -> _Export:
         return _joined(path, blocks)
 
 
+def _ticks(path: Path, number: int, start_s: float, block: _Block) -> Int64Array:
+    try:
+        with np.errstate(invalid="ignore", over="ignore"):
+            times_s = start_s + np.arange(block.rows) * block.interval_s
+        return to_ns(times_s)
+    except InvalidValueError as error:
+        raise UnreadableFileError(
+            f"block {number} of the LabChart export has no times",
+            file=path,
+            got=f"{block.rows} rows {block.interval_s:g} s apart from {start_s:g} s on",
+            mend="Look at its Interval= and ExcelDateTime=, or export it again.",
+        ) from error
+
+
 def _blocks(path: Path) -> list[_Block]:
     blocks = [_Block()]
     for line in lines_of(path):
@@ -196,7 +210,7 @@ def _joined(path: Path, blocks: list[_Block]) -> _Export:
         start = _start_s(block)
         if number > 1 and block.start is not None and first.start is not None:
             start = zero + (block.start - first.start).total_seconds()
-        ticks = np.rint((start + np.arange(block.rows) * block.interval_s) * NS_PER_S).astype(np.int64)
+        ticks = _ticks(path, number, start, block)
         if times and ticks[0] <= times[-1][-1]:
             ticks += times[-1][-1] + round(block.interval_s * NS_PER_S) - ticks[0]
             notes.append(f"where block {number} lies in time is not stated: it was put right behind the one before")
