@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.face.eyes import Blink
 from modalities.face.models import FloatArray
-from modalities.face.view import Columns, View
+from modalities.face.view import Columns, View, spread_of
 
 FADE_S = 0.2
 """A camera that loses the face counts less and less for so long before, and that finds it again so long after."""
@@ -110,7 +110,7 @@ class _Sampled:
         self.gaze, self.gazing = self._between(view.gaze, view.gazing)
         self.columns: Columns = {name: self._between(*column) for name, column in view.columns.items()}
         self.weight = _fade(times_ns, self.judged) * np.maximum(self.columns["confidence"][0], 1e-3)
-        self.noise = _noise(view)
+        self.noise = np.maximum(spread_of(view.moved, view.judged), LEAST_NOISE)
 
     def turn_to(self, first: _Sampled) -> None:
         """Count angles from where the first camera does: cameras stand beside each other."""
@@ -142,20 +142,6 @@ def _average(sampled: Sequence[_Sampled]) -> FloatArray:
         total += weight * one.moved
         weights += weight
     return total / np.maximum(weights, 1e-12)
-
-
-def _noise(view: View) -> FloatArray:
-    """Spread of each column of movement from frame to frame, (columns,).
-
-    Told from second differences: for most of the time a face moves smoothly over three frames.
-    """
-    moved, judged = view.moved.astype(np.float64), view.judged
-    whole = judged[2:] & judged[1:-1] & judged[:-2]
-    if whole.sum() < 3:
-        return np.full(moved.shape[1], 1.0)
-    bend = (moved[2:] - 2 * moved[1:-1] + moved[:-2])[whole]
-    spread = 1.4826 * np.median(np.abs(bend), axis=0) / np.sqrt(6)
-    return np.maximum(spread, LEAST_NOISE)
 
 
 def _fade(times_ns: Int64Array, judged: Flags) -> FloatArray:

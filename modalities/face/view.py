@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.time import Int64Array
+from data_schemas.time import NS_PER_S, Int64Array
 from modalities.face.action_units import stack_measurements
 from modalities.face.anchor import straighten
 from modalities.face.depth.kept import DISTANCE, EYES, FORWARD, KEPT_DEPTH, SHARE
@@ -29,6 +29,10 @@ LID_COLUMNS = [
     *range(2 * len(NAMES), 2 * len(NAMES) + 4),
 ]
 """Columns of `measure_movement` that the lids move."""
+STEADY_S, QUIET = 0.045, 0.12
+"""Standard deviation of the bell that steadies movement seen by a depth camera, and the noise, percent of the
+inter-ocular distance, up to which it is left alone; at twice as much it is steadied wholly. The shortest
+micro-expression lasts four times as long as the bell is wide."""
 LEAST_MEASURED = 0.5
 """Share of the face's landmarks that must have distances for its shape to be told."""
 
@@ -83,6 +87,8 @@ def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, iris
     reasons = tell_reasons(rows)
     judged = np.asarray(reasons == "")
     moved = measure_movement(rows, judged)
+    if not irises:
+        moved = _steadied(moved, rows["t_ns"], judged)
     opening = measure_opening(rows["lids"], rows["found"])
     blinks = tuple(find_blinks(rows["t_ns"], closure_of(opening).mean(axis=1), judged))
     looking = judged & ~within(rows["t_ns"], blinks) & irises
@@ -122,6 +128,36 @@ def measure_movement(rows: Rows, judged: NDArray[np.bool_]) -> NDArray[np.float3
     looking = np.column_stack([gaze, gaze**2, gaze[:, 0] * gaze[:, 1]])
     out[:, LID_COLUMNS] = subtract_neutral(measured[:, LID_COLUMNS].astype(np.float64), angles, judged, looking)
     return out
+
+
+def spread_of(moved: NDArray[np.floating], judged: NDArray[np.bool_]) -> FloatArray:
+    """Noise of each column of movement, (columns,), its unit: the spread of second differences over three frames, in
+    which a face moves smoothly for most of the time; 1 where nothing is judged.
+    """
+    whole = judged[2:] & judged[1:-1] & judged[:-2]
+    if whole.sum() < 3:
+        return np.ones(moved.shape[1])
+    values = moved.astype(np.float64)
+    bend = (values[2:] - 2 * values[1:-1] + values[:-2])[whole]
+    return np.asarray(1.4826 * np.median(np.abs(bend), axis=0) / np.sqrt(6))
+
+
+def _steadied(moved: NDArray[np.float32], times_ns: Int64Array, judged: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Movement smoothed over `STEADY_S`, column by column as far as it is noisy.
+
+    Holes of depth pictures come and go, and landmarks jump with them: for one or two frames, which no face does.
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    if len(times_ns) < 3:
+        return moved
+    frames = STEADY_S * NS_PER_S / float(np.median(np.diff(times_ns)))
+    there = judged.astype(np.float64)[:, None]
+    smooth = gaussian_filter1d(moved * there, frames, axis=0) / np.maximum(
+        gaussian_filter1d(there, frames, axis=0), 1e-6
+    )
+    share = np.clip((spread_of(moved, judged) - QUIET) / QUIET, 0, 1)
+    return np.asarray((1 - share) * moved + share * smooth * there, np.float32)
 
 
 def within(times_ns: Int64Array, blinks: tuple[Blink, ...]) -> NDArray[np.bool_]:
