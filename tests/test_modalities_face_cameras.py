@@ -17,12 +17,15 @@ from data_schemas.intervals import Interval
 from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import NS_PER_S, Explicit
 from modalities.base import Task
+from modalities.face.analysis import analyse_views
 from modalities.face.combination import combine_views, common_times
+from modalities.face.depth.beside import depth_for
 from modalities.face.encoder import FaceEncoder
 from modalities.face.eyes import Blink
 from modalities.face.features import FEATURES
 from modalities.face.pulse import find_pulse
 from modalities.face.regions import NAMES
+from modalities.face.spotting.base import load_spotter
 from modalities.face.view import View
 from pipeline.simulate.face import puppet_of
 from pipeline.simulate.face_cameras import Cameras
@@ -131,6 +134,34 @@ def test_angles_are_counted_from_where_the_first_camera_stands() -> None:
     found = combine_views([first, beside])
     np.testing.assert_allclose(found.columns["yaw_deg"][0], 5.0)
     assert found.columns["yaw_deg"][1].all()
+
+
+def test_a_spotter_of_pictures_judges_by_the_first_camera_whose_pictures_were_kept() -> None:
+    times = axis(8, 30)
+    lost = (times >= 3 * NS_PER_S) & (times < 5 * NS_PER_S)
+    first = view_of(times, np.zeros(len(times)), ~lost)
+    kept = load_spotter("strain").reducer()
+    assert kept is not None
+    first = replace(first, reduced={"strain": kept.finish(len(times))})
+    other = view_of(times, np.zeros(len(times)))
+    for name, judged in (("strain", ~lost), ("temporal", np.ones(len(times), bool))):
+        track = analyse_views([first, other], load_spotter(name)).track
+        assert track.column("au12_left")[1].all()
+        np.testing.assert_array_equal(track.column("expression_score")[1], judged)
+
+
+def test_depth_read_along_is_the_depth_stream_itself(streams: tuple[dict[str, Video], FaceMotion]) -> None:
+    films, _ = streams
+    depth, rgb = films["depth"], films["rgb"]
+    beside, told = depth_for(rgb, [rgb, depth])
+    assert beside is not None and not told
+    for frame in depth.frames():
+        read = beside.at(frame.t_ns)
+        assert read is not None
+        np.testing.assert_array_equal(
+            read((60, 40, 160, 140)).distance_mm, beside.of(frame)((60, 40, 160, 140)).distance_mm
+        )
+    assert beside.at(depth.axis.end_ns + NS_PER_S) is None, "nothing is near any more"
 
 
 # --- rendered

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,10 +63,14 @@ def analyse_views(views: Sequence[View], spotter: Spotter) -> Analysis:
     """
     view = combine_views(views)
     signals = _signals_of(view.times_ns, view.moved, view.angles, view.judged, view.blinks, view.reduced)
-    spotting = spotter.spot(signals)
+    seen = signals
+    if view.pictured is not None and spotter.reducer() is not None:
+        # It looks at pictures, and those of the other cameras were not kept.
+        seen = replace(signals, judged=view.pictured)
+    spotting = spotter.spot(seen)
     columns = {
         **view.columns,
-        "expression_score": (spotting.evidence, signals.judged),
+        "expression_score": (spotting.evidence, seen.judged),
         **_movement_columns(signals),
         **_unit_columns(signals),
     }

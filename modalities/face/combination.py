@@ -67,6 +67,7 @@ def combine_views(views: Sequence[View]) -> View:
         columns=columns,
         pulse=next((view.pulse for view in views if view.pulse.valid.any()), views[0].pulse),
         reduced={name: first.at_own_times(kept) for name, kept in views[0].reduced.items()},
+        pictured=first.judged,
     )
 
 

@@ -81,7 +81,7 @@ class FaceEncoder:
         spotter = load_spotter(settings["spotter"])
         encodings = []
         for cameras in watch(task, people, spotter, settings):
-            views = [look_at(one.rows, one.reduced, irises=one.stream.info.kind != "face_depth") for one in cameras]
+            views = [look_at(one.rows, one.reduced, depth=one.stream.info.kind == "face_depth") for one in cameras]
             analysis = analyse_views(views, spotter)
             encodings.append(
                 Encoding(

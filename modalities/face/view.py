@@ -56,6 +56,7 @@ class View:
         columns: Features that need nothing but this.
         pulse: Of the skin.
         reduced: What the reducers of spotters kept, (n, k) each.
+        pictured: Frames of which they kept something, (n,); None: all that can be judged.
     """
 
     times_ns: Int64Array
@@ -68,6 +69,7 @@ class View:
     columns: Columns
     pulse: FacePulse
     reduced: Mapping[str, FloatArray] = field(default_factory=dict)
+    pictured: NDArray[np.bool_] | None = None
 
     @property
     def judged(self) -> NDArray[np.bool_]:
@@ -75,23 +77,23 @@ class View:
         return np.asarray(self.reasons == "")
 
 
-def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, irises: bool = True) -> View:
+def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, depth: bool = False) -> View:
     """What the rows of one video tell.
 
     Args:
         rows: Rows of `observation.ROW`, in order of time.
         reduced: What the reducers of spotters kept, and the colours of the skin (`FaceObserver.kept`); without these
             there is no pulse.
-        irises: Whether the pictures show them; those of distances show lids, but not where an eye looks.
+        depth: Whether the pictures are of distances: they show lids, but not where an eye looks, and are noisy.
     """
     reasons = tell_reasons(rows)
     judged = np.asarray(reasons == "")
     moved = measure_movement(rows, judged)
-    if not irises:
+    if depth:
         moved = _steadied(moved, rows["t_ns"], judged)
     opening = measure_opening(rows["lids"], rows["found"])
     blinks = tuple(find_blinks(rows["t_ns"], closure_of(opening).mean(axis=1), judged))
-    looking = judged & ~within(rows["t_ns"], blinks) & irises
+    looking = judged & ~within(rows["t_ns"], blinks) & (not depth)
     gaze, gazing = gaze_angles(rows["iris"], opening, looking)
     described = rows["found"] & np.isin(reasons.astype(str), STILL_DESCRIBED)
     pulse = find_pulse(rows["t_ns"], (reduced or {}).get(KEPT), described)

@@ -147,13 +147,13 @@ def _look_through(
     """What broke the stream off, if anything did, and its repeated frames."""
     meter = DuplicateMeter(hidden=_predicted(stream))
     total, done = stream.axis.n, 0
-    toner = toner_of(stream)
+    toner, own = toner_of(stream), stream.info.kind == "face_depth"
     step = f"face of {task.person}"
     error: TelltaleError | None = None
     try:
         for frame in stream.frames():
             meter.see(frame.image, frame.index)
-            surface = None if beside is None else beside.at(frame.t_ns)
+            surface = None if beside is None else beside.of(frame) if own else beside.at(frame.t_ns)
             observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns, surface)
             done += 1
             if done % _REPORT_EVERY == 0:

@@ -17,6 +17,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from data_schemas.hook import Hook
+from data_schemas.native_log import KEEP
 
 messages = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -26,7 +27,7 @@ def silence_native_libraries() -> None:
 
     MediaPipe and TensorFlow Lite log to the descriptor itself, whatever their settings. TELLTALE_NATIVE_LOG=1 keeps it.
     """
-    if os.environ.get("TELLTALE_NATIVE_LOG") or sys.stderr.fileno() != 2:
+    if os.environ.get(KEEP) or sys.stderr.fileno() != 2:
         return
     kept = os.dup(2)
     sys.stderr = open(kept, "w", encoding="utf-8", errors="replace", buffering=1)  # noqa: SIM115

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, MissingFileError
+from data_schemas.native_log import without_chatter
 from modalities.face.synthesis.identity import reshape_face
 from modalities.face.synthesis.mesh import OVAL, FaceMesh, Picture, find_mesh
 from pipeline.simulate.chance import generator
@@ -120,7 +121,10 @@ def cut_out(photograph: Picture) -> Mask:
     import cv2
     import mediapipe
 
-    with mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0) as segmenter:
+    with without_chatter():
+        segmenter = mediapipe.solutions.selfie_segmentation.SelfieSegmentation(model_selection=0)
+        segmenter._graph.wait_until_idle()
+    with segmenter:
         mask = segmenter.process(photograph).segmentation_mask
     ramp = np.clip((cv2.GaussianBlur(mask, (0, 0), 1.0) - 0.35) / 0.5, 0, 1)
     return (ramp * ramp * (3 - 2 * ramp)).astype(np.float32)

@@ -40,6 +40,10 @@ class DepthBeside:
         self._next: Frame | None = None
         self._done = False
 
+    def of(self, frame: Frame) -> Source:
+        """What gives the distances of a picture of the depth stream that somebody else has read."""
+        return partial(self._align, frame)
+
     def at(self, t_ns: int) -> Source | None:
         """What gives the distances at a time, later than those asked for before; None where no picture is near."""
         while not self._done and (self._next is None or self._next.t_ns < t_ns):
@@ -55,7 +59,7 @@ class DepthBeside:
         best = min(near, key=lambda frame: abs(frame.t_ns - t_ns))
         if abs(best.t_ns - t_ns) > self._apart_ns:
             return None
-        return partial(self._align, best)
+        return self.of(best)
 
     def _align(self, frame: Frame, box: tuple[int, int, int, int]) -> Surface:
         return align(surface_of(frame.image, self._scale_m, self._own), self._camera, box)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import NothingUsableError
+from data_schemas.native_log import without_chatter
 
 Pixels = NDArray[np.float64]
 Picture = NDArray[np.uint8]
@@ -99,9 +100,12 @@ def _run_mediapipe(picture: Picture) -> Pixels:
     """Landmarks in pixels, shape (478, 3); z grows away from the camera."""
     import mediapipe
 
-    with mediapipe.solutions.face_mesh.FaceMesh(
-        static_image_mode=True, refine_landmarks=True, max_num_faces=1
-    ) as detector:
+    with without_chatter():
+        detector = mediapipe.solutions.face_mesh.FaceMesh(
+            static_image_mode=True, refine_landmarks=True, max_num_faces=1
+        )
+        detector._graph.wait_until_idle()
+    with detector:
         found = detector.process(np.ascontiguousarray(picture)).multi_face_landmarks
     if not found:
         raise NothingUsableError(
