@@ -37,6 +37,9 @@ REASONS: dict[str, str] = {
 """Every reason that a cell of a track or timeline can be null for."""
 
 
+Join = Literal["linear", "angle", "nearest", "exact", "event", "hold"]
+
+
 @dataclass(frozen=True, slots=True)
 class FeatureSpec:
     """One column that an encoder writes.
@@ -47,7 +50,8 @@ class FeatureSpec:
         description: One line for the user.
         low: Smallest possible value; None for unbounded.
         high: Greatest possible value; None for unbounded.
-        join: How it is brought to another time grid: "linear", "nearest" (integers and labels) or "hold".
+        join: How it is brought to another time grid (`sync.resample.to_grid`): "linear", "angle" (degrees), "nearest"
+            (integers and labels), "exact" (labels of their own moment), "event" (counts) or "hold" (states).
         source: Paper or library that defines it.
     """
 
@@ -56,7 +60,7 @@ class FeatureSpec:
     description: str
     low: float | None = None
     high: float | None = None
-    join: Literal["linear", "nearest", "hold"] = "linear"
+    join: Join = "linear"
     source: str = ""
 
 

@@ -100,9 +100,7 @@ class IntervalSet:
             return cls()
         times = axis.times_ns
         ends = np.r_[times[1:], axis.end_ns]
-        edges = np.diff(np.r_[0, mask.astype(np.int8), 0])
-        on, off = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1) - 1
-        return cls(zip(times[on].tolist(), ends[off].tolist(), strict=True))
+        return cls((int(times[first]), int(ends[stop - 1])) for first, stop in runs_of(mask))
 
     @property
     def bounds(self) -> Int64Array:
@@ -193,3 +191,9 @@ def grid(extent: Interval, rate_hz: float) -> Int64Array:
     last = int(np.ceil(extent.end_ns / period)) + 1
     times = np.rint(np.arange(first, last + 1, dtype=np.float64) * period).astype(np.int64)
     return times[(times >= extent.start_ns) & (times < extent.end_ns)]
+
+
+def runs_of(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    """Half-open ranges of indices where `flags` (n,) is true, in order."""
+    edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
+    return [(first, stop) for first, stop in edges.reshape(-1, 2).tolist()]

@@ -5,6 +5,7 @@ A time axis says where samples lie on one clock. Seconds appear only in names en
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import overload
 
@@ -47,6 +48,46 @@ def to_s(nanoseconds: int | Int64Array) -> float | NDArray[np.float64]:
     """Int64 nanoseconds to seconds as float64."""
     out = np.asarray(nanoseconds, dtype=np.float64) / NS_PER_S
     return float(out) if out.ndim == 0 else out
+
+
+def nearest(times: Int64Array | FloatArray, wanted: Int64Array | FloatArray) -> Int64Array:
+    """Index of the time that lies nearest to each one wanted, the earlier of two, int64 (m,).
+
+    Args:
+        times: Increasing, at least one, shape (n,).
+        wanted: In the same unit, any order, shape (m,).
+    """
+    right = np.clip(np.searchsorted(times, wanted), 0, len(times) - 1)
+    left = np.clip(right - 1, 0, None)
+    return np.where(np.abs(wanted - times[left]) <= np.abs(times[right] - wanted), left, right).astype(np.int64)
+
+
+def longest_increasing(times_ns: Int64Array) -> Int64Array:
+    """Indices of a longest strictly increasing selection of time stamps, int64 (k,): the repair of disorder.
+
+    Nothing is moved or invented: as few stamps as possible are dropped, so that a lone outlier, forwards or backwards,
+    costs one sample (patience sorting, n log n). Of equal stamps one is kept.
+
+    Args:
+        times_ns: int64, shape (n,), in the order in which the samples were written.
+    """
+    tails: list[int] = []
+    ends: list[int] = []
+    before = np.full(len(times_ns), -1, dtype=np.int64)
+    for at, value in enumerate(times_ns.tolist()):
+        place = bisect_left(tails, value)
+        if place == len(tails):
+            tails.append(value)
+            ends.append(at)
+        elif tails[place] != value:
+            tails[place], ends[place] = value, at
+        before[at] = ends[place - 1] if place else -1
+    out: list[int] = []
+    at = ends[-1] if ends else -1
+    while at >= 0:
+        out.append(at)
+        at = int(before[at])
+    return np.array(out[::-1], dtype=np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +156,7 @@ class Explicit:
 
     Raises:
         InvalidValueError: the times are not one-dimensional integers or do not strictly increase.
-            `sync.quality.repair_times` is the named repair.
+            `longest_increasing` is the named repair.
     """
 
     times_ns: Int64Array
@@ -132,7 +173,7 @@ class Explicit:
                 time_s=float(times[at]) / NS_PER_S,
                 got=f"{times[at]} after {times[at - 1]} at sample {at}",
                 expected="strictly increasing nanoseconds",
-                mend="Repair them by name (sync.quality.repair_times), which reports what it dropped.",
+                mend="Keep the samples that data_schemas.time.longest_increasing names, and say how many were dropped.",
             )
         times = times.astype(np.int64, copy=True)
         times.flags.writeable = False

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import InvalidValueError
-from data_schemas.time import NS_PER_S, Explicit, Regular, to_ns, to_s
+from data_schemas.time import NS_PER_S, Explicit, Regular, longest_increasing, nearest, to_ns, to_s
 
 DAY = 86_400
 
@@ -98,7 +98,7 @@ def test_stamps_that_do_not_increase_are_refused(times: list, words: str) -> Non
 
 
 def test_the_refusal_names_the_repair() -> None:
-    with pytest.raises(InvalidValueError, match="repair_times"):
+    with pytest.raises(InvalidValueError, match="longest_increasing"):
         Explicit(np.array([5, 4]))
 
 
@@ -107,3 +107,36 @@ def test_one_frame_and_none() -> None:
     empty = Explicit(np.zeros(0, np.int64))
     assert (empty.n, empty.start_ns, empty.end_ns) == (0, 0, 0)
     assert Regular(5, 10.0, 0).times_ns.shape == (0,)
+
+
+@settings(deadline=None)
+@given(st.lists(st.integers(-20, 60), max_size=40))
+def test_as_few_stamps_as_possible_are_dropped_and_none_moved(times: list[int]) -> None:
+    stamps = np.array(times, dtype=np.int64)
+    kept = longest_increasing(stamps)
+    best = [1] * len(times)
+    for at, value in enumerate(times):
+        best[at] = 1 + max((best[k] for k in range(at) if times[k] < value), default=0)
+    assert Explicit(stamps[kept]).n == len(kept) == max(best, default=0)
+    assert np.all(np.diff(kept) > 0)
+
+
+def test_lone_outliers_cost_one_sample_each() -> None:
+    times = np.arange(100) * NS_PER_S
+    assert np.array_equal(longest_increasing(times), np.arange(100))
+    times[30], times[60], times[80] = 10_000 * NS_PER_S, 0, times[79]
+    kept = longest_increasing(times)
+    assert len(kept) == 97
+    assert not np.isin([30, 60], kept).any()
+
+
+@given(
+    st.lists(st.integers(-50, 50), min_size=1, max_size=20, unique=True).map(sorted),
+    st.lists(st.integers(-60, 60), max_size=20),
+)
+def test_the_nearest_time_is_found_and_the_earlier_of_two_taken(times: list[int], wanted: list[int]) -> None:
+    expected = [min(range(len(times)), key=lambda at: (abs(times[at] - one), times[at])) for one in wanted]
+    found = nearest(np.array(times), np.array(wanted, np.int64))
+    assert found.dtype == np.int64
+    assert found.tolist() == expected
+    assert nearest(np.array(times) / 4, np.array(wanted) / 4).tolist() == expected

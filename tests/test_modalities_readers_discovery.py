@@ -140,9 +140,11 @@ def test_discover(tmp_path: Path) -> None:
 
 def test_what_is_discovered_can_be_opened(tmp_path: Path) -> None:
     write_session(tmp_path)
+    opened: list[str] = []
     for info in discover(tmp_path)[0]:
         for track in info.tracks:
             kind = track.kind or "face_depth"
+            opened.append(f"{info.format} {kind}")
             entry = StreamEntry.model_validate(
                 {
                     "name": "x", "kind": kind, "file": info.path.relative_to(tmp_path).as_posix(), "track": track.track,
@@ -157,6 +159,10 @@ def test_what_is_discovered_can_be_opened(tmp_path: Path) -> None:
                 assert stream.axis.n == track.n
             if track.rate_hz is not None:
                 assert stream.axis.rate_hz == pytest.approx(track.rate_hz, rel=1e-6)
+    assert opened == [
+        "events cues", "sound audio", "images face_depth", "table ecg", "table eda", "empatica ppg", "empatica eda",
+        "empatica markers",
+    ]  # fmt: skip
 
 
 def test_an_ignored_stream_is_not_opened(tmp_path: Path) -> None:

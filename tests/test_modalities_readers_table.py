@@ -17,7 +17,7 @@ from data_schemas.stream import Marks, Signal
 from data_schemas.time import Explicit, Regular
 from modalities.readers import open_stream, probe
 from modalities.readers.labels import canonical_unit, guess_kind, time_unit_in_name, to_field_unit, unit_in_name
-from modalities.readers.timing import axis_of, longest_increasing, print_step_ns, stamps_to_ns
+from modalities.readers.timing import axis_of, print_step_ns, stamps_to_ns
 
 
 def signal(root: Path, text: str | bytes, kind: str = "ecg", name: str = "t.csv", **values: object) -> Signal:
@@ -287,17 +287,6 @@ def test_units() -> None:
     values, unit = to_field_unit("eda", np.array([1e-6]), "S")
     assert values[0] == pytest.approx(1) and unit == "uS"
     assert to_field_unit("respiration", np.array([1.0]), "V")[1] == "V"
-
-
-@given(st.lists(st.integers(-50, 50), max_size=40))
-def test_longest_increasing_selection(values: list[int]) -> None:
-    times = np.array(values, dtype=np.int64)
-    kept = longest_increasing(times)
-    assert np.all(np.diff(times[kept]) > 0) and np.all(np.diff(kept) > 0)
-    best = [1] * len(values)
-    for at, value in enumerate(values):
-        best[at] = 1 + max((best[k] for k in range(at) if values[k] < value), default=0)
-    assert len(kept) == max(best, default=0)
 
 
 @given(st.floats(0.5, 5000), st.integers(3, 400), st.integers(0, 4), st.floats(-1e5, 1e5))

@@ -12,7 +12,7 @@ from data_schemas.stream import Audio, Video
 from modalities.readers import open_stream
 from modalities.readers.chapter_borders import timecode_frames
 from modalities.readers.media import sound_end_ns
-from modalities.readers.video_time import DuplicateMeter, Repeats, judge_changes, look_for_repeats, predicts_both_ways
+from modalities.readers.video_time import DuplicateMeter, Repeats, judge_changes, predicts_both_ways
 from pipeline.simulate.clips import cut_clip, noisy_pictures, write_clip
 
 
@@ -27,7 +27,10 @@ def repeats_of(root: Path, again: np.ndarray, *, moving: float, quality: int, no
     moments = np.maximum.accumulate(np.where(again, 0, np.arange(len(again))))
     pictures = noisy_pictures(moments, 7, moving=moving, noise=noise)
     write_clip(root / "v.mp4", pictures, np.arange(len(again)) / 30, quality=quality)
-    return look_for_repeats(video(root, "v.mp4").source())
+    meter = DuplicateMeter()
+    for frame in video(root, "v.mp4").frames():
+        meter.see(frame.image, frame.index)
+    return meter.result()
 
 
 @pytest.mark.parametrize("moving", [0.0, 4.0])
@@ -82,7 +85,7 @@ def test_a_rate_that_contradicts_the_sound_is_noted(tmp_path: Path) -> None:
     write_clip(tmp_path / "w.mp4", noisy_pictures(range(180), 1), np.arange(180) / 25, sound_s=6.0)
     write_clip(tmp_path / "r.mp4", noisy_pictures(range(180), 1), np.arange(180) / 30, sound_s=6.0)
     assert sound_end_ns(tmp_path / "w.mp4") == pytest.approx(6e9, abs=1e8)
-    assert any("30.000 per second and not at 25.000" in note for note in video(tmp_path, "w.mp4").info.notes)
+    assert any("says 25.00 frames per second, 30.00 fits" in note for note in video(tmp_path, "w.mp4").info.notes)
     assert video(tmp_path, "r.mp4").info.notes == () and video(tmp_path, "r.mp4").info.nominal_rate_hz == 30
 
 

@@ -173,6 +173,7 @@ def test_hostile_bytes_only_ever_raise_our_errors(tmp_path: Path) -> None:
     two_streams(tmp_path / "whole.xdf")
     data = np.frombuffer((tmp_path / "whole.xdf").read_bytes(), np.uint8)
     rng = np.random.default_rng(11)
+    read = 0
     for attempt in range(80):
         hurt = data.copy()
         at = rng.integers(0, len(hurt) if attempt % 2 else 1500, 1 + attempt // 8)
@@ -180,6 +181,14 @@ def test_hostile_bytes_only_ever_raise_our_errors(tmp_path: Path) -> None:
         (tmp_path / "r.xdf").write_bytes(hurt.tobytes())
         for kind in ("ecg", "markers"):
             try:
-                open_stream(StreamEntry(name="s", kind=kind, file="r.xdf"), tmp_path, None)  # type: ignore[arg-type]
+                stream = open_stream(
+                    StreamEntry.model_validate({"name": "s", "kind": kind, "file": "r.xdf"}), tmp_path, None
+                )
             except TelltaleError:
                 continue
+            read += 1
+            if isinstance(stream, Signal):
+                assert len(stream.values) == stream.axis.n and np.isfinite(stream.values[stream.mask]).all()
+            else:
+                assert isinstance(stream, Marks) and all(isinstance(row.label, str) for row in stream.rows)
+    assert 0 < read < 160, "some damage is survived, some is not"

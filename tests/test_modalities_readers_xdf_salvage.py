@@ -15,7 +15,6 @@ from modalities.readers import open_stream, probe
 from modalities.readers.xdf import clock_of
 from modalities.readers.xdf_clock import clock_lines, to_recorder
 from modalities.readers.xdf_stamps import lay_stamps
-from modalities.readers.xdf_twins import find_twins
 from pipeline.simulate.xdf import DeviceClock, SimulatedStream, write_xdf
 
 VALUES = np.arange(2000.0).reshape(-1, 2)
@@ -141,10 +140,6 @@ def test_a_stream_recorded_twice_is_found_and_the_longer_one_named(tmp_path: Pat
     assert len(notes) == 1 and "as 1 and 2: 700 samples" in notes[0] and "use 2" in notes[0]
     assert any("twice" in note for note in opened(tmp_path / "r.xdf", track=1).info.notes)
     assert not any("twice" in note for note in opened(tmp_path / "r.xdf", track=3).info.notes)
-    write_xdf(tmp_path / "a.xdf", [amp()])
-    write_xdf(tmp_path / "b.xdf", [stim(), half])
-    (twins,) = find_twins(tmp_path / "a.xdf", tmp_path / "b.xdf")
-    assert (twins.sort, twins.shared, twins.samples) == ("twice", 700, (1000, 700))
 
 
 def test_a_stream_that_was_resumed_is_said_to_go_on(tmp_path: Path) -> None:

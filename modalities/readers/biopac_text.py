@@ -28,7 +28,7 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Signal, StreamInfo
 from data_schemas.time import Regular, to_ns
-from modalities.readers.columns import read_columns
+from modalities.readers.columns import distinct, read_columns
 from modalities.readers.delimited import TableForm
 from modalities.readers.faults import reading
 from modalities.readers.info import SIGNAL_KINDS, AnyStream, FileInfo
@@ -120,7 +120,7 @@ def _header(path: Path) -> _Header:
     rows = body[2:] if len(body) > 1 and _is_counts(body[1][1], delimiter, scale is not None) else body[1:]
     data = rows[0][0] if rows else len(lines)
     width = n + (scale is not None)
-    names = _distinct([name.strip() or f"channel_{k}" for k, name in enumerate(words[::2], 1)])
+    names = distinct([name.strip() or f"channel_{k}" for k, name in enumerate(words[::2], 1)])
     units = [canonical_unit(unit) for unit in words[1::2]]
     with path.open("rb") as handle:
         encoding = encoding_of(handle.read(4096))
@@ -146,7 +146,3 @@ def _is_counts(line: str, delimiter: str, timed: bool) -> bool:
     cells = [cell.strip() for cell in line.split(delimiter)]
     told = [cell for cell in cells if cell]
     return bool(told) and all(cell.isdigit() for cell in told) and not (timed and cells[0])
-
-
-def _distinct(names: list[str]) -> list[str]:
-    return [name if names.index(name) == at else f"{name}_{at + 1}" for at, name in enumerate(names)]

@@ -103,3 +103,14 @@ def _numbers(cells: Any, decimal: str) -> tuple[NDArray[np.float64], list[tuple[
         ~np.isfinite(values) & ~text.isna().to_numpy() & ~text.str.lower().isin(list(MISSING)).to_numpy(bool)
     )
     return np.where(np.isfinite(values), values, np.nan), [(int(row), str(text.iloc[row])) for row in bad]
+
+
+def distinct(names: Sequence[str]) -> list[str]:
+    """Names of columns, made different where a device gives one name twice: by the column's number, counted from 1."""
+    out: list[str] = []
+    for at, name in enumerate(names):
+        other = name if names.index(name) == at else f"{name}_{at + 1}"
+        while other in out:
+            other += "_"
+        out.append(other)
+    return out

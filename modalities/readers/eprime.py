@@ -77,7 +77,7 @@ def _frames(path: Path) -> Iterator[dict[str, str]]:
     lines = lines_of(path)
     first = next(lines, "").lstrip("\ufeff")
     if "*** Header Start ***" in first:
-        yield from _log_frames(path, lines)
+        yield from _log_frames(lines)
         return
     header = first.split("\t")
     while "ExperimentName" not in header:
@@ -92,7 +92,7 @@ def _frames(path: Path) -> Iterator[dict[str, str]]:
             yield {name: "" if cell == "NULL" else cell for name, cell in row.items()}
 
 
-def _log_frames(path: Path, lines: Iterator[str]) -> Iterator[dict[str, str]]:
+def _log_frames(lines: Iterator[str]) -> Iterator[dict[str, str]]:
     frame: dict[str, str] | None = None
     for line in lines:
         text = line.strip()

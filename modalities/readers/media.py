@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from data_schemas.errors import TelltaleError, UnreadableFileError
+from data_schemas.frame_times import check_length
 from data_schemas.session import StreamEntry
 from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import to_s
@@ -28,8 +29,6 @@ from modalities.readers.video import index_video, look_at, open_video
 if TYPE_CHECKING:
     from av.container import InputContainer
 
-_APART_NS, _APART = 500_000_000, 0.005
-"""Pictures and sound of one file begin and end this much apart without anything being wrong."""
 _WHAT = "a video or sound file"
 _MEND = "If the recording was broken off, a repair tool for its container may save it."
 
@@ -147,16 +146,9 @@ def wall_start(path: Path) -> dt.datetime | None:
 
 
 def _length_notes(path: Path, video: Video) -> list[str]:
-    end, n = sound_end_ns(path), video.axis.n
-    pictures = video.axis.end_ns - video.axis.start_ns
-    sound = 0 if end is None else end - video.axis.start_ns
-    if sound <= 0 or n < 2 or abs(pictures - sound) <= max(_APART_NS, _APART * sound) + 2 * video.axis.period_ns:
-        return []
-    stated, fits = n * 1e9 / pictures, n * 1e9 / sound
-    return [
-        f"the pictures last {to_s(pictures):.2f} s, the sound {to_s(sound):.2f} s: one was cut off, or the frames come "
-        f"at {fits:.3f} per second and not at {stated:.3f}"
-    ]
+    end_ns = sound_end_ns(path)
+    wrong = None if end_ns is None else check_length(video.axis.times_ns, video.axis.end_ns, end_ns)
+    return [] if wrong is None else [wrong.sentence]
 
 
 def _decoding(path: Path) -> AbstractContextManager[None]:

@@ -25,7 +25,7 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Signal, StreamInfo
 from data_schemas.time import Regular
-from modalities.readers.columns import read_columns
+from modalities.readers.columns import distinct, read_columns
 from modalities.readers.delimited import TableForm
 from modalities.readers.faults import reading
 from modalities.readers.info import SIGNAL_KINDS, AnyStream, FileInfo
@@ -129,15 +129,11 @@ def _header(path: Path) -> tuple[list[_Column], float, dt.datetime | None, Table
     rates = {float(device["sampling rate"]) for device in devices.values()}
     if len(rates) > 1 or not rate > 0:
         raise UnreadableFileError("the devices in the header have no common rate", file=path, got=sorted(rates))
-    names = _distinct([column.name for column in columns])
+    names = distinct([column.name for column in columns])
     columns = [replace(column, name=name) for column, name in zip(columns, names, strict=True)]
     width = len(columns)
     form = TableForm("utf-8", "\t", ".", tuple(names), ("1",) * width, len(lines), True, (True,) * width, ())
     return columns, rate, _wall(first), form
-
-
-def _distinct(names: list[str]) -> list[str]:
-    return [name if names.index(name) == at else f"{name}_{at + 1}" for at, name in enumerate(names)]
 
 
 def _wall(device: dict[str, Any]) -> dt.datetime | None:

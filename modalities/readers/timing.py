@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left
-
 import numpy as np
 
 from data_schemas.errors import UnreadableFileError
-from data_schemas.time import NS_PER_S, Explicit, FloatArray, Int64Array, Regular, TimeAxis
+from data_schemas.time import NS_PER_S, Explicit, FloatArray, Int64Array, Regular, TimeAxis, longest_increasing
 
 UNIT_NS = {"s": 1_000_000_000, "ms": 1_000_000, "us": 1_000, "ns": 1}
 _EPOCHS = ((1e9, 1e10, "s"), (1e12, 1e13, "ms"), (1e15, 1e16, "us"), (1e18, 1e19, "ns"))
@@ -107,24 +105,3 @@ def _regular(times_ns: Int64Array, step_ns: float) -> Regular | None:
         if np.abs(since - plain * index).max() <= 1.05 * off + 2:
             return Regular(int(times_ns[0]), plain, n)
     return Regular(int(times_ns[0]) + round(start), period, n)
-
-
-def longest_increasing(times_ns: Int64Array) -> Int64Array:
-    """Indices of a longest strictly increasing selection; of equal stamps one is kept."""
-    tails: list[int] = []
-    ends: list[int] = []
-    before = np.full(len(times_ns), -1, dtype=np.int64)
-    for at, value in enumerate(times_ns.tolist()):
-        place = bisect_left(tails, value)
-        if place == len(tails):
-            tails.append(value)
-            ends.append(at)
-        elif tails[place] != value:
-            tails[place], ends[place] = value, at
-        before[at] = ends[place - 1] if place else -1
-    out: list[int] = []
-    at = ends[-1] if ends else -1
-    while at >= 0:
-        out.append(at)
-        at = int(before[at])
-    return np.array(out[::-1], dtype=np.int64)

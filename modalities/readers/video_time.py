@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -152,19 +151,6 @@ def _level(values: NDArray[np.float32]) -> NDArray[np.float32]:
         views = np.lib.stride_tricks.sliding_window_view(padded[first : first + 65_536 + 2 * _AROUND], 2 * _AROUND + 1)
         out[first : first + len(views)] = np.percentile(views, _UPPER, axis=1)
     return out
-
-
-def look_for_repeats(frames: Iterator[tuple[int, Picture]], hidden: bool = False) -> Repeats:
-    """Decode a whole video for its repeated frames alone, where nothing else decodes it.
-
-    Args:
-        frames: (index, picture), as `Video.source` opens them.
-        hidden: Repeated frames may not show, from `predicts_both_ways`.
-    """
-    meter = DuplicateMeter(hidden)
-    for index, image in frames:
-        meter.see(image, index)
-    return meter.result()
 
 
 def predicts_both_ways(path: Path) -> bool:

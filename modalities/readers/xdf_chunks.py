@@ -13,6 +13,7 @@ from typing import IO
 from xml.etree import ElementTree
 
 from data_schemas.errors import UnreadableFileError
+from data_schemas.plain_xml import parse_xml
 from modalities.readers.xdf_salvage import Loss, Part, next_boundary, open_bytes, whole_samples
 
 HEADER, STREAM, SAMPLES, OFFSET, BOUNDARY, FOOTER = 1, 2, 3, 4, 5, 6
@@ -112,7 +113,7 @@ def scan(path: Path) -> XdfContents:
     Remembered for as long as the file does not change, as its streams are opened one by one.
 
     Raises:
-        UnreadableFileError: no XDF file, or no stream can be told in it.
+        UnreadableFileError: no XDF file, no stream can be told in it, or a header declares a document type.
     """
     state = path.stat()
     return _scan(path, state.st_size, state.st_mtime_ns)
@@ -182,7 +183,7 @@ def _lose(handle: IO[bytes], chunk: int, at: int, why: str, stream: int | None, 
 
 def _take(tag: int, number: int | None, content: bytes, out: XdfContents) -> None:
     if tag == HEADER:
-        out.started = (ElementTree.fromstring(content).findtext("datetime") or "").strip()
+        out.started = (parse_xml(content).findtext("datetime") or "").strip()
     elif tag == STREAM and number is not None:
         if number in out.streams:
             raise _BrokenError(f"stream {number} begins twice")
@@ -194,7 +195,7 @@ def _take(tag: int, number: int | None, content: bytes, out: XdfContents) -> Non
         out.streams[number].clock_times.append(when)
         out.streams[number].clock_values.append(value)
     elif tag == FOOTER and number is not None:
-        count = ElementTree.fromstring(content.decode("utf-8", "replace")).findtext("sample_count")
+        count = parse_xml(content.decode("utf-8", "replace")).findtext("sample_count")
         out.streams[number].promised = int(count) if count else None
         out.footers = True
 
@@ -259,7 +260,7 @@ def _varlen(handle: IO[bytes]) -> int:
 
 
 def _stream(number: int, text: bytes) -> XdfStream:
-    root = ElementTree.fromstring(text.decode("utf-8", "replace"))
+    root = parse_xml(text.decode("utf-8", "replace"))
     count = int(root.findtext("channel_count") or 0)
     if not 0 < count <= 100_000:
         raise _BrokenError(f"a stream claims {count} channels")

@@ -23,7 +23,6 @@ _SIGNATURE = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
 """Content of every boundary chunk."""
 _BLOCK = 1 << 20
 _IN_MEMORY = 1 << 26
-_STAMP = b"\x08"
 
 
 @dataclass(frozen=True, slots=True)

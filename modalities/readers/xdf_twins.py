@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.readers.faults import reading
-from modalities.readers.xdf_chunks import XdfContents, XdfStream, scan
+from data_schemas.time import nearest
+from modalities.readers.xdf_chunks import XdfContents, XdfStream
 
 Floats = NDArray[np.float64]
 Load = Callable[[int], tuple[Floats, Any]]
@@ -72,32 +71,10 @@ def find_twins_in(contents: XdfContents, load: Load) -> list[Twins]:
         return loaded[number]
 
     pairs = combinations(contents.streams.values(), 2)
-    return [found for one, other in pairs if (found := _compare(one, other, once, once)) is not None]
+    return [found for one, other in pairs if (found := _compare(one, other, once)) is not None]
 
 
-def find_twins(first: Path, second: Path) -> list[Twins]:
-    """Streams that two recorders wrote into two files; `numbers` are those of the first and of the second file.
-
-    Raises:
-        UnreadableFileError: a file cannot be read.
-    """
-    from modalities.readers.xdf import load_raw
-
-    sides = []
-    for path in (first, second):
-        with reading(path, "an XDF file"):
-            sides.append(scan(path))
-    one, other = sides
-    found = []
-    for a in one.streams.values():
-        for b in other.streams.values():
-            with reading(second, "an XDF file"):
-                twins = _compare(a, b, lambda n: load_raw(first, one, n)[:2], lambda n: load_raw(second, other, n)[:2])
-            found += [twins] if twins is not None else []
-    return found
-
-
-def _compare(one: XdfStream, other: XdfStream, load_one: Load, load_other: Load) -> Twins | None:
+def _compare(one: XdfStream, other: XdfStream, load: Load) -> Twins | None:
     same = (one.name, one.type, one.format, len(one.labels)) == (
         other.name, other.type, other.format, len(other.labels)
     )  # fmt: skip
@@ -111,7 +88,7 @@ def _compare(one: XdfStream, other: XdfStream, load_one: Load, load_other: Load)
         a, b = (one, other) if spans[0] < spans[2] else (other, one)  # type: ignore[operator]
         gap = float(b.first_s) - float(a.last_s)  # type: ignore[arg-type]
         return Twins((a.number, b.number), one.name, "resumed", 0, (a.n, b.n), gap) if named else None
-    shared, met, varied = _shared(load_one(one.number), load_other(other.number))
+    shared, met, varied = _shared(load(one.number), load(other.number))
     enough = min(_LEAST, one.n, other.n)
     if shared >= max(1, enough) and shared >= _SHARE * met and (varied or named):
         return Twins((one.number, other.number), one.name, "twice", shared, (one.n, other.n))
@@ -122,12 +99,7 @@ def _shared(one: tuple[Floats, Any], other: tuple[Floats, Any]) -> tuple[int, in
     """Samples equal in time and value, samples equal in time, and whether the equal ones differ among themselves."""
     (times, values), (against, theirs) = one, other
     order = np.argsort(against, kind="stable")
-    at = np.clip(np.searchsorted(against[order], times), 1, max(1, len(order) - 1))
-    near = np.where(
-        np.abs(against[order][at - 1] - times) <= np.abs(against[order][np.minimum(at, len(order) - 1)] - times),
-        at - 1,
-        np.minimum(at, len(order) - 1),
-    )
+    near = nearest(against[order], times)
     met = np.flatnonzero(np.abs(against[order][near] - times) <= _SAME_STAMP_S)
     if len(met) > _MOST:
         met = met[:: len(met) // _MOST + 1]
