@@ -194,7 +194,7 @@ def _ltc(rng: np.random.Generator) -> Outcome:
     first, frames = int(rng.integers(rate.day_frames)), int(rng.uniform(10, 25) / float(rate.frame_s))
     numbers = (first + np.arange(frames)) % rate.day_frames
     speed = 1 + rng.normal(0, 20e-6)
-    edges = 0.3 + np.arange(frames + 1) * float(rate.frame_s) / speed
+    edges = np.asarray(0.3 + np.arange(frames + 1) * float(rate.frame_s) / speed, np.float64)
     begin = int(rng.integers(0, frames // 3))
     sounds = []
     for name, from_frame, moments in (("own", 0, edges), ("other", begin, relation.to_other(edges))):

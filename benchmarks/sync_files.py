@@ -5,6 +5,7 @@ Every recording is simulated with known truth. `python -m benchmarks.sync_files`
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -12,23 +13,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_schemas.errors import TelltaleError
+from data_schemas.frame_times import find_holes
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Signal, Video
 from data_schemas.time import NS_PER_S
 from modalities.readers import open_stream, probe
-from modalities.readers.media import sound_end_ns
-from modalities.readers.video_time import look_for_repeats, predicts_both_ways
+from modalities.readers.video_time import DuplicateMeter, predicts_both_ways
 from modalities.readers.xdf import clock_of
 from pipeline.simulate.chance import generator
 from pipeline.simulate.clips import cut_clip, noisy_pictures, write_clip
 from pipeline.simulate.xdf import DeviceClock, SimulatedStream, write_xdf
 from sync.cues.frame_index import match_frames
-from sync.video_time import VideoTime, video_time
+from sync.quality import effective_hz
 
-Floats = NDArray[np.float64]
+_TRUE_RATE = r"header says [\d.]+ frames per second, ([\d.]+) fits"
+"""The sentence of `data_schemas.frame_times.WrongLength`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,18 +149,28 @@ def _frame_numbers(folder: Path, seed: int) -> Iterator[Row]:
     yield Row("frame numbers: largest error", 0, float(np.abs(mapped - truth).max() * 1e3), "ms")
 
 
-def _time_of(folder: Path, name: str) -> VideoTime:
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What is told of one video: its rate by the notes, else by its times; missing and repeated frames."""
+
+    rate_hz: float | None
+    dropped: int
+    duplicated: int | None
+
+
+def _time_of(folder: Path, name: str) -> _Told:
+    """As a user is told: notes of the stream, holes as in the clock report, repeated frames as the face encoder counts
+    them.
+    """
     video = open_stream(StreamEntry(name="v", kind="face_rgb", file=name), folder, None)
     if not isinstance(video, Video):
         raise TelltaleError("no video", file=name)
-    repeats = look_for_repeats(video.source(), predicts_both_ways(folder / name))
-    sound = sound_end_ns(folder / name)
-    return video_time(
-        video.axis.times_ns,
-        nominal_hz=video.info.nominal_rate_hz,
-        duplicated=repeats.count,
-        other_s=None if sound is None else (sound - video.axis.start_ns) / NS_PER_S,
-    )
+    meter = DuplicateMeter(hidden=predicts_both_ways(folder / name))
+    for frame in video.frames():
+        meter.see(frame.image, frame.index)
+    noted = re.search(_TRUE_RATE, " ".join(video.info.notes))
+    rate = effective_hz(video.axis) if noted is None else float(noted[1])
+    return _Told(rate, find_holes(video.axis.times_ns).dropped, meter.result().count)
 
 
 def _video_times(folder: Path, seed: int) -> Iterator[Row]:
@@ -168,7 +179,7 @@ def _video_times(folder: Path, seed: int) -> Iterator[Row]:
         name, n = f"rate{seed}_{true:g}_{stated:g}.mp4", round(15 * true)
         write_clip(folder / name, noisy_pictures(range(n), seed), np.arange(n) / stated, sound_s=15.05)
         said = _time_of(folder, name)
-        yield Row(f"header {stated:g}, true rate", true, said.true_hz or said.effective_hz, "Hz")
+        yield Row(f"header {stated:g}, true rate", true, said.rate_hz, "Hz")
     kept = np.flatnonzero(rng.random(300) > 0.05)
     write_clip(folder / f"drop{seed}.mp4", noisy_pictures(kept, seed), kept / 30)
     said = _time_of(folder, f"drop{seed}.mp4")

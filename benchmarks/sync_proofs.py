@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +28,7 @@ from data_schemas.time import to_ns
 from modalities.face.pulse import describe_pulse
 from pipeline.proofs import Proof, proofs_of
 
-Curve = NDArray[np.float64]
+Curve = NDArray[np.floating[Any]]
 
 SHIFT_S = 0.5
 
@@ -51,7 +52,7 @@ def session_of(body: Body, **entries: object) -> tuple[Session, list[Encoding]]:
         }
     )
     pulse, times = body.pulse, to_ns(body.times_s)
-    face = {
+    face: dict[str, tuple[Curve, NDArray[np.bool_]]] = {
         "pulse": (pulse.values, pulse.valid),
         "pulse_hz": (pulse.rate_hz, pulse.rated),
         "mouth_opening": (body.mouth, np.ones(len(times), bool)),
@@ -194,7 +195,7 @@ def render_session(folder: Path, seed: int, seconds: float) -> tuple[Session, li
     class Blood(Heart):
         """More blood makes skin darker, whichever sign the renderer has."""
 
-        def pulse_at(self, times_s: Curve, transit_s: float) -> Curve:
+        def pulse_at(self, times_s: NDArray[np.float64], transit_s: float) -> NDArray[np.float64]:
             return -float(np.sign(PULSE_GAIN[1])) * super().pulse_at(times_s, transit_s)
 
     simulate_session(folder, seconds=seconds, seed=seed, fidelity="signal")

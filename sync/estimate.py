@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError
+from data_schemas.errors import ClockError, InvalidValueError
 from data_schemas.stream import Stream
 from data_schemas.time import Int64Array, to_ns
 from sync.clock import ClockMap, Segment
@@ -115,6 +115,71 @@ class Estimate:
     def named(self, own: str, against: str) -> Estimate:
         """The same about streams of these names."""
         return replace(self, own=own, against=against)
+
+
+class LagFinding(Protocol):
+    """What a body says of two clocks: `sync.cues.pulse_lag.PulseFinding`, `sync.cues.lips.LipsFinding`."""
+
+    @property
+    def weak(self) -> str:
+        """Why nothing is claimed; "" where the rest holds."""
+
+    @property
+    def offset_s(self) -> float:
+        """As in `Estimate`."""
+
+    @property
+    def ci95_s(self) -> float:
+        """As in `Estimate`."""
+
+    @property
+    def confidence(self) -> float:
+        """As in `Estimate`."""
+
+    @property
+    def curve(self) -> Curve:
+        """As in `Estimate`."""
+
+    @property
+    def times_ns(self) -> Int64Array:
+        """As in `Estimate`; at least one."""
+
+    @property
+    def residuals_s(self) -> Floats:
+        """As in `Estimate`."""
+
+
+def estimate_of_lag(method: str, found: LagFinding, names: tuple[str, str], who: str, better: str) -> Estimate:
+    """A finding as an estimate about two streams, its anchor at the middle measurement.
+
+    Args:
+        method: As in `Estimate`.
+        found: From the cue.
+        names: Of the own stream and of the other.
+        who: What says nothing where the finding claims nothing ("the lips say"), for the message.
+        better: The recording that would do, for the message.
+
+    Raises:
+        ClockError: the finding claims nothing.
+    """
+    if found.weak:
+        raise ClockError(
+            f"{who} nothing of the clocks: {found.weak}",
+            stream=names[0],
+            mend=f"Use another kind of evidence for this pair, or {better}.",
+        )
+    return Estimate(
+        method=method,
+        own=names[0],
+        against=names[1],
+        anchor_ns=int(found.times_ns[len(found.times_ns) // 2]),
+        offset_s=found.offset_s,
+        ci95_s=found.ci95_s,
+        times_ns=found.times_ns,
+        residuals_s=found.residuals_s,
+        confidence=found.confidence,
+        curve=found.curve,
+    )
 
 
 class Evidence(Protocol):

@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import ClockError
-from data_schemas.time import Int64Array, to_ns, to_s
-from sync.clock import ClockMap, Segment
+from data_schemas.time import Int64Array, nearest, to_ns, to_s
 from sync.votes import Ballot, vote
 
-MAX_DRIFT_PPM = 500.0
+_MAX_DRIFT = 500e-6
+"""Clocks that differ by more are not matched."""
 _JITTER_FLOOR_S = 1e-4
 _JITTER_PRIOR_S = 1e-3
 _DRIFT_PRIOR = 1e-4
@@ -54,12 +54,6 @@ class Match:
     runner_up_s: float | None
 
     @property
-    def clock_map(self) -> ClockMap:
-        """The map from own to other times."""
-        target = self.anchor_ns + to_ns(self.offset_s)
-        return ClockMap((Segment(self.anchor_ns, self.anchor_ns, target, self.drift_ppm * 1e-6),))
-
-    @property
     def rms_s(self) -> float:
         """Root mean square of the residuals, seconds."""
         return float(np.sqrt(np.mean(to_s(self.residuals_ns) ** 2)))
@@ -90,7 +84,6 @@ def match_events(
     *,
     max_offset_s: float | None = None,
     tolerance_s: float = 0.05,
-    max_drift_ppm: float = MAX_DRIFT_PPM,
     resolution_s: float = 0.0,
     own_labels: Sequence[str] | None = None,
     other_labels: Sequence[str] | None = None,
@@ -108,7 +101,6 @@ def match_events(
         other_ns: Times on the other clock; events may be missing or extra on both sides.
         max_offset_s: Largest absolute offset at the matched events, seconds; None for no limit.
         tolerance_s: Largest residual of a pair, seconds; never more than a quarter of the usual distance of events.
-        max_drift_ppm: Largest absolute drift.
         resolution_s: Step in which the events are timed, both trains together (root of the sum of the squares of the
             sample periods), seconds. Residuals within it are rounding and never count as outliers, and the interval is
             widened where they are smaller than rounding makes them: where two sample clocks hardly drift, few events
@@ -133,12 +125,12 @@ def match_events(
     codes = _codes(own_labels, other_labels, own_order, other_order)
     limits = (-np.inf, np.inf) if max_offset_s is None else (-max_offset_s - shift, max_offset_s - shift)
     tolerance = _tolerance(own, other, tolerance_s)
-    votes = vote(own, other, codes, limits, tolerance, max_drift_ppm * 1e-6)
+    votes = vote(own, other, codes, limits, tolerance, _MAX_DRIFT)
     fits: list[_Fit] = []
     for ballot in votes[:_CANDIDATES]:
         if any(abs(float(fit.shift_at(ballot.moment)) - ballot.offset) < 2 * tolerance for fit in fits):
             continue
-        grown = _grow(own, other, codes, ballot, tolerance, max_drift_ppm * 1e-6, resolution_s)
+        grown = _grow(own, other, codes, ballot, tolerance, resolution_s)
         if grown is not None and limits[0] <= grown.offset <= limits[1] and not _known(grown, fits, tolerance):
             fits.append(grown)
     if not fits:
@@ -187,7 +179,6 @@ def _grow(
     codes: tuple[Int64Array, Int64Array],
     ballot: Ballot,
     tolerance: float,
-    max_drift: float,
     resolution: float,
 ) -> _Fit | None:
     """Widen a local match to the whole trains; None if nothing pairs."""
@@ -199,7 +190,7 @@ def _grow(
         guess = ballot.offset + ballot.drift * (own[inside] - moment) if fit is None else fit.shift_at(own[inside])
         i, j = _pair(own[inside] + guess, other, codes[0][inside], codes[1], tolerance)
         if len(i):
-            fit = _affine(own, other, inside[i], j, max_drift, resolution)
+            fit = _affine(own, other, inside[i], j, resolution)
         if reach >= whole:
             break
         reach = min(whole, 2 * reach)
@@ -216,7 +207,7 @@ def _grow(
         i, j = _pair(own + fit.shift_at(own), other, codes[0], codes[1], tight)
         if not len(i):
             break
-        fit = _affine(own, other, everywhere[i], j, max_drift, resolution)
+        fit = _affine(own, other, everywhere[i], j, resolution)
     return fit
 
 
@@ -230,7 +221,7 @@ def _pair(
         j = np.flatnonzero(other_codes == code)
         if not len(j):
             continue
-        to_j, to_i = _nearest(other[j], mapped[i]), _nearest(mapped[i], other[j])
+        to_j, to_i = nearest(other[j], mapped[i]), nearest(mapped[i], other[j])
         mutual = to_i[to_j] == np.arange(len(i))
         close = mutual & (np.abs(other[j][to_j] - mapped[i]) <= tolerance)
         found_i.append(i[close])
@@ -242,13 +233,7 @@ def _pair(
     return i[order], j[order]
 
 
-def _nearest(among: Floats, wanted: Floats) -> Int64Array:
-    right = np.clip(np.searchsorted(among, wanted), 0, len(among) - 1)
-    left = np.clip(right - 1, 0, None)
-    return np.where(np.abs(wanted - among[left]) <= np.abs(among[right] - wanted), left, right)
-
-
-def _affine(own: Floats, other: Floats, i: Int64Array, j: Int64Array, max_drift: float, resolution: float) -> _Fit:
+def _affine(own: Floats, other: Floats, i: Int64Array, j: Int64Array, resolution: float) -> _Fit:
     """Huber fit of offset and drift, the drift held towards 0 where the pairs say little about it."""
     x, y = own[i], other[j] - own[i]
     weights = np.ones(len(x))
@@ -261,7 +246,7 @@ def _affine(own: Floats, other: Floats, i: Int64Array, j: Int64Array, max_drift:
         scale = _scale(residuals, 2)
         hold = (scale / _DRIFT_PRIOR) ** 2
         drift = float(np.sum(weights * centred * (y - offset)) / (np.sum(weights * centred**2) + hold))
-        drift = float(np.clip(drift, -max_drift, max_drift)) if len(x) > 1 else 0.0
+        drift = float(np.clip(drift, -_MAX_DRIFT, _MAX_DRIFT)) if len(x) > 1 else 0.0
         residuals = y - offset - drift * centred
         limit = max(resolution, 1.5 * max(_JITTER_FLOOR_S, 1.4826 * float(np.median(np.abs(residuals)))))
         weights = np.minimum(1.0, limit / np.maximum(np.abs(residuals), 1e-12))

@@ -82,8 +82,8 @@ def _pulses_of(signal: Signal, column: str) -> list[Pulse]:
         return []
     high = _time_high(edges, times)
     rising = 1 if high <= 0.5 else -1
-    pulses = _pair(edges, times, x, rising, blind)
-    return pulses or _pair(edges, times, x, -rising, blind)
+    pulses = _pair(edges, times, x, rising)
+    return pulses or _pair(edges, times, x, -rising)
 
 
 def _swings(x: NDArray[np.float64], period_ns: float) -> bool:
@@ -131,9 +131,7 @@ def _times_at(times: Int64Array, positions: NDArray[np.float64]) -> Int64Array:
     return times[at] + np.rint(share * (times[at + 1] - times[at])).astype(np.int64)
 
 
-def _pair(
-    edges: list[Edge], times: Int64Array, x: NDArray[np.float64], rising: int, blind: NDArray[np.bool_]
-) -> list[Pulse]:
+def _pair(edges: list[Edge], times: Int64Array, x: NDArray[np.float64], rising: int) -> list[Pulse]:
     """Pulses between each edge of sign `rising` and the return to rest."""
     spans: list[tuple[Edge, float]] = []
     begun: Edge | None = None

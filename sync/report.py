@@ -9,14 +9,14 @@ from typing import Literal
 
 import numpy as np
 
+from data_schemas.frame_times import find_holes
 from data_schemas.intervals import Interval, IntervalSet
 from data_schemas.result import StreamSync, SyncCheck, SyncEvidence, SyncReport
 from data_schemas.stream import Marks, Stream, Video
 from data_schemas.time import Int64Array, to_s
 from sync.clock import ClockMap
 from sync.estimate import Curve, Estimate
-from sync.quality import axis_quality
-from sync.video_time import find_holes
+from sync.quality import effective_hz, rate_deviation
 
 Method = Literal[
     "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"
@@ -180,7 +180,7 @@ def _row(
         coverage=coverage,
         gaps=max(0, len(support) - 1),
         nominal_hz=native.info.nominal_rate_hz,
-        effective_hz=axis_quality(native.axis).effective_hz if not isinstance(native, Marks) else None,
+        effective_hz=effective_hz(native.axis) if not isinstance(native, Marks) else None,
         dropped=find_holes(native.axis.times_ns).dropped if isinstance(native, Video) else None,
         verdict=verdict,
         why=why,
@@ -191,7 +191,7 @@ def _rate_doubts(stream: Stream) -> list[str]:
     """A rate other than the header claims, and frames that are missing in numbers."""
     found = []
     if not isinstance(stream, Marks):
-        off = axis_quality(stream.axis, stream.info.nominal_rate_hz).deviation
+        off = rate_deviation(stream.axis, stream.info.nominal_rate_hz)
         if off is not None and abs(off) > WRONG_RATE:
             found.append(f"runs at {1 + off:.3f} times the rate of {stream.info.nominal_rate_hz:.4g} Hz in its header")
     if isinstance(stream, Video):

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
-from data_schemas.time import NS_PER_S, Int64Array
+from data_schemas.features import Join
+from data_schemas.time import NS_PER_S, Int64Array, nearest
 
-Join = Literal["linear", "angle", "nearest", "exact", "event", "hold"]
 Kind = Literal["continuous", "angle", "label", "event", "state"]
 
 JOINS: dict[Kind, Join] = {
@@ -189,9 +189,7 @@ def _latest(times: Int64Array, ticks: Int64Array) -> tuple[Int64Array, NDArray[n
 
 
 def _nearest(times: Int64Array, ticks: Int64Array) -> tuple[Int64Array, NDArray[np.floating]]:
-    right = np.clip(np.searchsorted(times, ticks), 0, len(times) - 1)
-    left = np.clip(right - 1, 0, None)
-    at = np.where(np.abs(ticks - times[left]) <= np.abs(times[right] - ticks), left, right)
+    at = nearest(times, ticks)
     return at, np.abs(ticks - times[at]).astype(np.float64)
 
 

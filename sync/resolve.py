@@ -111,7 +111,7 @@ class Resolver:
 
     def _by_cue(self, name: str, clock: Clock, entry: EvidenceEntry) -> Alignment:
         try:
-            target = self._target_of(name, entry.against)
+            target = self._target_of(entry.against)
             found = compare(self.recording.streams, entry.own, entry.against, entry.by)
         except TelltaleError as error:
             fallback = self._fallback(name, clock)
@@ -136,7 +136,7 @@ class Resolver:
         doubts = doubts_of(found)
         return Alignment(found.clock_map, "pairs", found, doubts=doubts, tolerance_ms=clock.tolerance_ms)
 
-    def _target_of(self, name: str, against: str) -> str:
+    def _target_of(self, against: str) -> str:
         """The clock of the stream `against`, aligned already or now.
 
         Raises:

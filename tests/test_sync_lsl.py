@@ -1,8 +1,6 @@
-"""LSL evidence and frame numbers tied to videos."""
+"""LSL clock offsets and frame numbers tied to videos."""
 
 from __future__ import annotations
-
-from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -11,15 +9,10 @@ from hypothesis import strategies as st
 
 from data_schemas.errors import ClockError
 from data_schemas.stream import Mark, Marks, Signal, StreamInfo, Video
-from data_schemas.time import NS_PER_S, Explicit, Regular
+from data_schemas.time import NS_PER_S, Explicit
 from modalities.readers.xdf_clock import clock_lines
 from sync.cues.frame_index import FrameIndexEvidence, match_frames
-from sync.cues.lsl import LslEvidence, clock_map, estimates
-
-
-def lsl_stream(name: str, file: str = "r.xdf", wall: datetime | None = None) -> Signal:
-    info = StreamInfo(name, "ecg", "lsl", files=(file,), wall_start=wall)
-    return Signal(info=info, axis=Regular(0, 1e7, 3000), values=np.zeros((3000, 1)), columns=("v",), units=("1",))
+from sync.cues.lsl import estimates
 
 
 def test_the_interval_covers_the_truth_and_the_map_inverts_it() -> None:
@@ -31,40 +24,9 @@ def test_the_interval_covers_the_truth_and_the_map_inverts_it() -> None:
         hit += abs(estimate.offset_s - 12.0 - 40e-6 * (estimate.anchor_ns / NS_PER_S - 300)) <= estimate.ci95_s
         assert estimate.rms_s is not None and 2e-4 < estimate.rms_s < 4e-4
         assert abs(estimate.drift_ppm - 40) < 2
+        own = np.array([0, 10**11], np.int64)
+        assert np.abs(estimate.clock_map(own) / 1e9 - own / 1e9 - 12 - 40e-6 * (own / 1e9 - 300)).max() < 1e-3
     assert hit >= 185
-    own = np.array([0, 10**11], np.int64)
-    assert (
-        np.abs(clock_map(clock_lines(times, values))(own) / 1e9 - own / 1e9 - 12 - 40e-6 * (own / 1e9 - 300)).max()
-        < 1e-3
-    )
-
-
-def test_streams_of_one_recording_share_a_clock_as_well_as_their_offsets_are_known() -> None:
-    times = np.arange(0, 60, 5.0)
-    noisy = clock_lines(times, 5 + np.where(np.arange(12) % 2, 0.02, -0.02))
-    sure = clock_lines(times, np.full(12, 7.0))
-    cue = LslEvidence({"a": noisy, "b": sure})
-    estimate = cue.compare(lsl_stream("a"), lsl_stream("b"))
-    assert estimate.offset_s == 0 and 0.005 < estimate.ci95_s < 0.05 and len(estimate.residuals_s) == 12
-    assert LslEvidence({"a": sure, "b": sure}).compare(lsl_stream("a"), lsl_stream("b")).ci95_s < 1e-3
-    assert any("not known" in text for text in LslEvidence().compare(lsl_stream("a"), lsl_stream("b")).warnings)
-
-
-def test_different_files_need_the_same_lsl_zero() -> None:
-    now = datetime(2026, 1, 1, tzinfo=UTC)
-    one, other = lsl_stream("a", "a.xdf", now), lsl_stream("b", "b.xdf", now + timedelta(seconds=2))
-    assert LslEvidence().compare(one, other).offset_s == 0
-    for far in (lsl_stream("b", "b.xdf", now + timedelta(hours=2)), lsl_stream("b", "b.xdf"), lsl_stream("b", "b.csv")):
-        with pytest.raises(ClockError):
-            LslEvidence().compare(one, far)
-
-
-def test_a_clock_that_was_set_back_has_no_map() -> None:
-    lines = clock_lines(
-        np.r_[np.arange(500, 600, 5.0), np.arange(0, 100, 5.0)], np.r_[np.zeros(20), np.full(20, 600.0)]
-    )
-    with pytest.raises(ClockError, match="set back"):
-        clock_map(lines)
 
 
 # Frame numbers --------------------------------------------------------------------------------------------------------

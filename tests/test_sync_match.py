@@ -31,7 +31,8 @@ def two_devices(
 
 def error_ms(match: Match, own: np.ndarray, offset_s: float, drift_ppm: float) -> np.ndarray:
     truth = own * (1 + drift_ppm * 1e-6) + offset_s
-    return np.abs(match.clock_map(ns(own)) - ns(truth)) / 1e6
+    mapped = own + match.offset_s + match.drift_ppm * 1e-6 * (own - match.anchor_ns / NS_PER_S)
+    return np.abs(ns(mapped) - ns(truth)) / 1e6
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,7 +11,7 @@ from data_schemas.errors import ClockError
 from data_schemas.stream import Signal, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
 from sync.cues.line import fit_line
-from sync.cues.pairs import PairEvidence, WallClockEvidence, fit_pairs
+from sync.cues.pairs import WallClockEvidence, fit_pairs
 from sync.estimate import Estimate
 
 
@@ -106,11 +106,6 @@ def test_close_readings_do_not_claim_a_large_drift() -> None:
 def test_useless_pairs_are_refused(pairs: list[tuple[float, float]], words: str) -> None:
     with pytest.raises(ClockError, match=words):
         fit_pairs(pairs)
-
-
-def test_pairs_are_evidence_about_two_streams() -> None:
-    found = PairEvidence(((0.0, 2.0), (50.0, 52.0))).compare(stream("a"), stream("b"))
-    assert (found.method, found.own, found.against) == ("pairs", "a", "b")
 
 
 def test_headers_give_the_difference_of_start_times_and_little_trust() -> None:

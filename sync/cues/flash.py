@@ -41,8 +41,6 @@ class Flashes:
     Attributes:
         times_ns: When the light went on, int64 ns on the video's clock, shape (k,): between the last dark and the first
             bright frame, by the share of the exposure that was lit.
-        half_ns: Half the time between those two frames, int64 (k,): how far the true moment may lie off; longer where
-            frames were dropped.
         period_ns: Usual distance of frames.
         region: Pixels that flash; the whole picture where all of it does.
         height: Step of the mean brightness of the region in grey levels, > 0.
@@ -50,27 +48,10 @@ class Flashes:
     """
 
     times_ns: Int64Array
-    half_ns: Int64Array
     period_ns: float
     region: Region
     height: float
     quality: float
-
-
-def flash_times(video: Video, region: Region | None = None) -> Flashes:
-    """When an LED in the picture went on.
-
-    The video is read once. Exposure that all blocks of the picture share is divided out; then each block is looked at
-    for steps up and down between two levels (`sync.pulses`). Movement steps between many levels, and slowly.
-
-    Args:
-        video: Any video.
-        region: Where the LED is; None to look for it.
-
-    Raises:
-        ClockError: nothing in the picture, or in the region, flashes.
-    """
-    return _candidates(video, region)[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +115,7 @@ class FlashEvidence:
 
     def _trains(self, stream: Stream, region: Region | None) -> list[_Train]:
         if isinstance(stream, Video):
-            return [_Train(one.times_ns, one.period_ns / NS_PER_S) for one in _candidates(stream, region)]
+            return [_Train(one.times_ns, one.period_ns / NS_PER_S) for one in find_flashes(stream, region)]
         return [_Train(events_of(stream)[0], 0.0)]
 
 
@@ -146,11 +127,18 @@ class _Train:
     frame_s: float
 
 
-def _candidates(video: Video, region: Region | None) -> list[Flashes]:
-    """Parts of the picture that flash, the likeliest first.
+def find_flashes(video: Video, region: Region | None = None) -> list[Flashes]:
+    """Parts of the picture that flash, and when, the likeliest first.
+
+    The video is read once. Exposure that all blocks of the picture share is divided out; then each block is looked at
+    for steps up and down between two levels (`sync.pulses`). Movement steps between many levels, and slowly.
+
+    Args:
+        video: Any video.
+        region: Where the LED is; None to look for it.
 
     Raises:
-        ClockError: there is none.
+        ClockError: nothing in the picture, or in the region, flashes.
     """
     light = measure_brightness(video, region)
     if len(light.times_ns) < 8:
@@ -245,10 +233,8 @@ def _judge(times: Int64Array, levels: Floats, region: Region, least: int) -> lis
     sharp = float(np.median([_sharpness(times, levels, pulse) for pulse in pulses]))
     if usual < _LEAST_HEIGHT or spread > _ALIKE or sharp < _SHARP:
         return []
-    after = np.clip(np.searchsorted(times, onsets), 1, len(times) - 1)
-    half = np.maximum(1, (times[after] - times[after - 1]) // 2)
     quality = float(np.clip((1 - spread / _ALIKE) * min(1.0, sharp), 0.05, 1))
-    return [Flashes(onsets, half, float(np.median(np.diff(times))), region, usual, quality)]
+    return [Flashes(onsets, float(np.median(np.diff(times))), region, usual, quality)]
 
 
 def _sharpness(times: Int64Array, levels: Floats, pulse: Pulse) -> float:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from data_schemas.errors import ClockError
 from data_schemas.stream import Signal, Stream
 from data_schemas.time import Int64Array, to_ns, to_s
-from sync.estimate import Curve, Estimate
+from sync.estimate import Curve, Estimate, estimate_of_lag
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -116,12 +116,6 @@ class Lips:
             )
         seen, heard = np.flatnonzero(own.mask[:, 0]), np.flatnonzero(against.mask[:, 0])
         found = self.measure(own.times_of(seen), own.values[seen, 0], against.times_of(heard), against.values[heard, 0])
-        if found.weak:
-            raise ClockError(
-                f"the lips say nothing of the clocks: {found.weak}",
-                stream=own.info.name,
-                mend="Use another kind of evidence for this pair, or a recording with more speech.",
-            )
         return self.estimate(found, own.info.name, against.info.name)
 
     def estimate(self, found: LipsFinding, own: str, against: str) -> Estimate:
@@ -130,20 +124,7 @@ class Lips:
         Raises:
             ClockError: the finding claims nothing.
         """
-        if found.weak:
-            raise ClockError(f"the lips say nothing of the clocks: {found.weak}", stream=own)
-        return Estimate(
-            method=self.method,
-            own=own,
-            against=against,
-            anchor_ns=int(found.times_ns[len(found.times_ns) // 2]),
-            offset_s=found.offset_s,
-            ci95_s=found.ci95_s,
-            times_ns=found.times_ns,
-            residuals_s=found.residuals_s,
-            confidence=found.confidence,
-            curve=found.curve,
-        )
+        return estimate_of_lag(self.method, found, (own, against), "the lips say", "a recording with more speech")
 
     def measure(
         self,

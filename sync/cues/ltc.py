@@ -1,4 +1,4 @@
-"""Clocks from linear timecode: two sound tracks that carry it, or one put on the timecode's own wall clock."""
+"""Clocks from linear timecode: two sound tracks that carry it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import ClockError
 from data_schemas.stream import Audio, Stream
-from data_schemas.time import NS_PER_S, Int64Array, to_ns, to_s
+from data_schemas.time import NS_PER_S, to_ns, to_s
 from sync.cues.line import fit_line
 from sync.cues.timecode_reading import TimecodeReading, read_timecode
 from sync.estimate import Estimate
@@ -80,32 +80,13 @@ def relate(mine: TimecodeReading, other: TimecodeReading) -> Estimate:
 def place(reading: TimecodeReading) -> Estimate:
     """The stream's clock against the timecode: seconds of true time since timecode midnight.
 
-    Where the timecode jumps, the line of the longest run is taken, and the warnings name the jumps. `pairs_of` gives
-    the moments themselves.
+    Where the timecode jumps, the line of the longest run is taken, and the warnings name the jumps.
     """
     longest = max(reading.runs, key=lambda run: run.stop - run.start)
     times_s = to_s(reading.times_ns[longest])
     share = (longest.stop - longest.start) / len(reading.numbers)
     found = _estimate(times_s, reading.timecode_s[longest] - times_s, list(reading.warnings), confidence=share)
     return found.named("", "timecode")
-
-
-def pairs_of(audio: Audio, channel: int | None = None) -> tuple[Int64Array, Floats]:
-    """Moments of a sound track on the wall clock of its timecode.
-
-    Args:
-        audio: Sound with linear timecode.
-        channel: Channel that carries it; by default it is looked for.
-
-    Returns:
-        Times on the stream's clock, int64 ns, and seconds since timecode midnight, both of shape (k,). After midnight
-        the seconds count on above 86,400.
-
-    Raises:
-        ClockError: there is no timecode in it.
-    """
-    reading = read_timecode(audio, channel)
-    return reading.times_ns, reading.timecode_s
 
 
 def _sound(stream: Stream) -> Audio:

@@ -28,28 +28,6 @@ _LEAST_TYPO_S = 0.01
 _ZONE_S, _ZONE_NEAR_S = 900, 60.0
 
 
-@dataclass(frozen=True, slots=True)
-class PairEvidence:
-    """Readings of two clocks at the same moments.
-
-    Attributes:
-        pairs_s: Own time and other time of each reading, seconds.
-        reading_s: Standard deviation of one reading, seconds.
-    """
-
-    pairs_s: tuple[tuple[float, float], ...]
-    reading_s: float = READING_S
-    method: str = "pairs"
-
-    def compare(self, own: Stream, against: Stream) -> Estimate:
-        """How the own stream's clock relates to the other's; the signals are not looked at.
-
-        Raises:
-            ClockError: no pair, or one that is no finite number.
-        """
-        return fit_pairs(self.pairs_s, reading_s=self.reading_s).named(own.info.name, against.info.name)
-
-
 def fit_pairs(pairs_s: Sequence[tuple[float, float]], *, reading_s: float = READING_S) -> Estimate:
     """Offset and drift from readings of two clocks, some of which may be typing errors.
 

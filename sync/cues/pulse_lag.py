@@ -18,7 +18,7 @@ from data_schemas.errors import ClockError
 from data_schemas.stream import Marks, Signal, Stream
 from data_schemas.time import Int64Array, to_ns, to_s
 from sync.cues.pulse_shapes import HARMONICS, shapes
-from sync.estimate import Curve, Estimate
+from sync.estimate import Curve, Estimate, estimate_of_lag
 
 Floats = NDArray[np.float64]
 Complex = NDArray[np.complex128]
@@ -121,12 +121,6 @@ class PulseLag:
             )
         kept = np.flatnonzero(own.mask[:, 0])
         found = self.measure(own.times_of(kept), own.values[kept, 0], against.onsets_ns)
-        if found.weak:
-            raise ClockError(
-                f"the pulse says nothing of the clocks: {found.weak}",
-                stream=own.info.name,
-                mend="Use another kind of evidence for this pair, or a longer and better lit recording of the face.",
-            )
         return self.estimate(found, own.info.name, against.info.name)
 
     def estimate(self, found: PulseFinding, own: str, against: str) -> Estimate:
@@ -135,19 +129,8 @@ class PulseLag:
         Raises:
             ClockError: the finding claims nothing.
         """
-        if found.weak:
-            raise ClockError(f"the pulse says nothing of the clocks: {found.weak}", stream=own)
-        return Estimate(
-            method=self.method,
-            own=own,
-            against=against,
-            anchor_ns=int(found.times_ns[len(found.times_ns) // 2]),
-            offset_s=found.offset_s,
-            ci95_s=found.ci95_s,
-            times_ns=found.times_ns,
-            residuals_s=found.residuals_s,
-            confidence=found.confidence,
-            curve=found.curve,
+        return estimate_of_lag(
+            self.method, found, (own, against), "the pulse says", "a longer and better lit recording of the face"
         )
 
     def measure(self, times_ns: Int64Array, pulse: NDArray[np.floating], r_ns: Int64Array) -> PulseFinding:

@@ -152,7 +152,7 @@ def slide(own: Recorded, other: Recorded, guess: Line, how: Sliding, most: int, 
             asked = line.drift
             spectra = cross_spectra(cut.own, cut.other, cut.own_hz, cut.other_hz * (1 + asked), how.band, floors=True)
             drift = spectra.other_hz / cut.other_hz - 1
-        found, width = _correlate(spectra, cut, line, drift, how, reach, first=turn == 0)
+        found, width = _correlate(spectra, cut, line, drift, how, first=turn == 0)
         offsets = cut.offsets(found.peak_s, drift)
         if turn == 0:
             line = _agreed(cut.middle, offsets, found.clearness, guess, how)
@@ -190,7 +190,7 @@ def slide(own: Recorded, other: Recorded, guess: Line, how: Sliding, most: int, 
 
 
 def _correlate(
-    spectra: Spectra, cut: _Cut, line: Line, drift: float, how: Sliding, reach: float, first: bool
+    spectra: Spectra, cut: _Cut, line: Line, drift: float, how: Sliding, first: bool
 ) -> tuple[Correlations, float]:
     """Correlations of all windows, and the width of their peak.
 

@@ -70,18 +70,6 @@ RATES = (
 )
 
 
-def rate_named(name: str) -> Rate:
-    """The rate of this name.
-
-    Raises:
-        InvalidValueError: there is none; the message lists those there are.
-    """
-    for rate in RATES:
-        if rate.name == name:
-            return rate
-    raise InvalidValueError(f"no timecode rate '{name}'", expected=", ".join(rate.name for rate in RATES))
-
-
 @cache
 def _counter(rate: Rate) -> Timecode:
     from timecode import Timecode
