@@ -109,7 +109,7 @@ class Head:
             seen = _seen(distance, puppet.landmarks_mm(motion, i), camera)
             yield Look(round(time_s * NS_PER_S), picture, depth, camera, trace.place, seen)
 
-    def moved(self, marks: FloatArray, first: int, last: int) -> FloatArray:
+    def moved(self, marks: NDArray[np.float64], first: int, last: int) -> FloatArray:
         """True motion of places of the photograph between two frames along the face's axes, percent of the
         inter-ocular distance, (n, 2).
         """
@@ -119,7 +119,7 @@ class Head:
         return 100 / IOD_MM * (ends[1] - ends[0])[:, :2] * (1, -1)
 
 
-def _seen(distance: NDArray[np.float32], landmarks_mm: FloatArray, camera: Camera) -> NDArray[np.bool_]:
+def _seen(distance: NDArray[np.float32], landmarks_mm: NDArray[np.float64], camera: Camera) -> NDArray[np.bool_]:
     """Regions all of whose landmarks the camera sees, and not too obliquely, (regions,)."""
     import cv2
 

@@ -54,10 +54,10 @@ def histograms(
                 cell = (t * grid_t // frames * grid + y * grid // height) * grid + x * grid // width
                 for label, weight in votes(t, y, x):
                     cells[cell][label] += weight
-    for cell in cells:
-        total = sum(cell) if scale == "sum" else math.sqrt(sum(value * value for value in cell))
+    for values in cells:
+        total = sum(values) if scale == "sum" else math.sqrt(sum(value * value for value in values))
         for label in range(labels):
-            cell[label] /= total or 1.0
+            values[label] /= total or 1.0
     return cells
 
 

@@ -96,11 +96,11 @@ def _hog_top(how: Any, clip: np.ndarray, grid: int) -> list[list[list[float]]]:
 
 def _hog3d(how: Any, clip: np.ndarray, grid: int) -> list[list[list[float]]]:
     golden = (1 + math.sqrt(5)) / 2
-    axes = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
+    axes: list[tuple[float, float, float]] = [(x, y, z) for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)]
     for a in (-1 / golden, 1 / golden):
         for b in (-golden, golden):
             axes += [(0, a, b), (a, b, 0), (b, 0, a)]
-    order = [_unit(one) for one in _in_order(how, axes)]
+    order = [_unit(one) for one in _in_order(axes)]
 
     def votes(t: int, y: int, x: int) -> Votes:
         slopes = _slopes(clip, t, y, x)
@@ -133,7 +133,7 @@ def _unit(axis: tuple[float, float, float]) -> tuple[float, float, float]:
     return axis[0] / length, axis[1] / length, axis[2] / length
 
 
-def _in_order(how: Any, axes: list[Any]) -> list[Any]:
+def _in_order(axes: list[Any]) -> list[Any]:
     """The same axes in the order of the descriptor, which is free."""
     from modalities.face.descriptors.gradients import icosahedron
 

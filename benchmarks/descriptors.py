@@ -49,7 +49,7 @@ def measure(full: bool) -> Mapping[str, float]:
         figures |= {f"{name}_{key}": value for key, value in _timed(entry, samples).items()}
         for kind in ("linear", "rbf"):
             system = find_system(f"{name}-{kind}" if entry.takes == "clip" else f"{name}-clip-{kind}")
-            done = run_jobs(samples, [Job(system, fold) for fold in folds], step=system.name)
+            done = run_jobs(samples, [Job(system, fold) for fold in folds])
             answers = pool_answers(samples, folds, [one.said for one in done])
             figures[f"{name}_{kind}"] = uf1_of(answers.truth, answers.said, len(samples.classes))
     best = [max(figures[f"{name}_linear"], figures[f"{name}_rbf"]) for name in DESCRIPTORS]

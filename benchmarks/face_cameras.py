@@ -158,8 +158,10 @@ def measure(full: bool) -> Mapping[str, float]:
 
     Returns:
         For each camera, each pair and all (`rgb`, `rgb_nir`, ... `all`): `f1_*` of micro- and macro-expressions pooled;
-        `r_*`, the median over action units of Pearson's r with what was planted, and `r_least_*`; `judged_*`, the share
-        of frames; `blink_f1_*`, a blink being found within `BLINK_NEAR_S`; and `failed` clips.
+        `r_*`, the median over action units of Pearson's r with what was planted, `r_least_*`, and `r_*_au12`, that of
+        each; `f1_behind_nir` and `f1_behind_depth`, colour's F1 minus theirs; `judged_*`, the share of frames;
+        `blink_f1_*`, a blink being found within `BLINK_NEAR_S`; and `failed`
+        clips.
     """
     answers = share_out(_measure_clip, list(range(CLIPS[full])), usable_cores(), lambda done: None)
     told = [answer for answer in answers if not isinstance(answer, str)]
@@ -170,8 +172,11 @@ def measure(full: bool) -> Mapping[str, float]:
         near, planted, found = (sum(one[name].blinks[at] for one in told) for at in range(3))
         figures[f"blink_f1_{name}"] = 2 * near / max(1, planted + found)
         rs = _correlations([one[name] for one in told])
-        figures[f"r_{name}"], figures[f"r_least_{name}"] = float(np.median(rs)), float(np.min(rs))
+        figures[f"r_{name}"], figures[f"r_least_{name}"] = float(np.median([*rs.values()])), min(rs.values())
+        figures |= {f"r_{name}_{unit}": r for unit, r in rs.items()}
         figures[f"judged_{name}"] = float(np.mean([one[name].judged for one in told]))
+    for name in ("nir", "depth"):
+        figures[f"f1_behind_{name}"] = figures["f1_rgb"] - figures[f"f1_{name}"]
     return figures
 
 
@@ -241,15 +246,15 @@ def _truth(clip: Clip, name: str) -> NDArray[np.float64]:
     return clip.aus.get(name, clip.aus.get(unit, np.zeros(len(clip.times_ns))))
 
 
-def _correlations(clips: Sequence[Judged]) -> list[float]:
+def _correlations(clips: Sequence[Judged]) -> dict[str, float]:
     """Pearson's r of each action unit that was planted, both sides and all clips pooled."""
-    out = []
+    out = {}
     for unit in sorted({name.partition("_")[0] for name in AU_NAMES}):
         names = [name for name in AU_NAMES if name.partition("_")[0] == unit]
         truth = np.concatenate([one.truth[name] for one in clips for name in names])
         told = np.concatenate([one.told[name] for one in clips for name in names])
         if truth.max(initial=0) > 0:
-            out.append(float(np.corrcoef(truth, told)[0, 1]) if told.std() > 0 else 0.0)
+            out[unit] = float(np.corrcoef(truth, told)[0, 1]) if told.std() > 0 else 0.0
     return out
 
 

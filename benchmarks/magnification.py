@@ -67,11 +67,11 @@ def plant(
     import cv2
 
     rng = np.random.default_rng(seed)
-    y, x = np.indices(picture.shape, dtype=np.float32)
+    y, x = (np.asarray(one) for one in np.indices(picture.shape, dtype=np.float32))
     blob = np.exp(-((x - centre[0]) ** 2 + (y - centre[1]) ** 2) / (2 * SPREAD_PX**2)).astype(np.float32)
     out = []
     for way in (1 - np.cos(2 * np.pi * np.arange(frames) / (frames - 1))) / 2:
-        source = x - np.float32(way * greatest_px) * blob
+        source = np.asarray(x - np.float32(way * greatest_px) * blob)
         moved = cv2.remap(picture.astype(np.float32), source, y, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
         out.append(moved + noise * rng.normal(size=picture.shape))
     clip = np.clip(np.rint(np.stack(out)), 0, 255).astype(np.uint8)

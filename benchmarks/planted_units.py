@@ -100,7 +100,8 @@ def observe_clip(number: int, kind: str) -> Clip:
     puppet = Puppet(prepare_portrait(family(FAMILY).photograph, SIZE, width, number, number))
     motion = natural_motion("talking" if kind == "talking" else "quiet", number, times)
     if kind == "turning":
-        motion = replace(motion, **_turns(times, rng))
+        yaw, pitch, roll = _turns(times, rng)
+        motion = replace(motion, yaw_deg=yaw, pitch_deg=pitch, roll_deg=roll)
     points = np.stack([puppet.landmarks(motion, at) for at in range(len(times))]).astype(np.float32)
     path = FacePath(points, np.ones(len(times), bool))
     pictures: Iterator[Picture] = plant(puppet.frames(motion, number), path, times, events)
@@ -126,14 +127,14 @@ def _plan(rng: np.random.Generator) -> tuple[PlantedExpression, ...]:
     return tuple(out)
 
 
-def _turns(times_s: Curve, rng: np.random.Generator) -> dict[str, Curve]:
-    """One angle after the other out to both sides, then all at once; rest at the beginning."""
-    out = {}
+def _turns(times_s: Curve, rng: np.random.Generator) -> list[Curve]:
+    """Yaw, pitch and roll: one after the other out to both sides, then all at once; rest at the beginning."""
+    out = []
     phase = (times_s - 1.0) / (times_s[-1] - 1.0)
-    for at, (name, most) in enumerate(zip(("yaw_deg", "pitch_deg", "roll_deg"), MOST_TURN_DEG, strict=True)):
+    for at, most in enumerate(MOST_TURN_DEG):
         alone = np.where((phase >= at / 4) & (phase < (at + 1) / 4), np.sin(2 * np.pi * (4 * phase - at)), 0.0)
         together = np.where(phase >= 0.75, np.sin(2 * np.pi * (4 * phase - 3) + 0), 0.0) * rng.uniform(0.3, 0.6)
-        out[name] = most * (alone + together)
+        out.append(most * (alone + together))
     return out
 
 

@@ -134,11 +134,11 @@ def skin_mask(look: Look) -> np.ndarray:
     outline = look.points[list(OVAL)]
     cv2.fillPoly(mask, [np.rint(outline).astype(np.int32)], 1)
     rim = round(0.1 * float(np.ptp(outline[:, 0])))
-    mask = cv2.erode(mask, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    inner = cv2.erode(mask, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     for holes in _HOLES:
         hull = cv2.convexHull(np.rint(look.points[list(holes)]).astype(np.int32))
-        cv2.fillConvexPoly(mask, hull, 0)
-    return mask > 0
+        cv2.fillConvexPoly(inner, hull, 0)
+    return inner > 0
 
 
 def _moves(then: Look, now: Look) -> bool:

@@ -203,7 +203,10 @@ def encode(streams: Sequence[Video]) -> Encoding:
     return FaceEncoder().encode(task).check()
 
 
-@pytest.mark.parametrize("cameras", [("rgb", "nir", "depth"), ("nir", "depth"), ("rgb", "nir"), ("depth",)])
+@pytest.mark.parametrize(
+    "cameras",
+    [("rgb", "nir", "depth"), ("nir", "depth"), ("rgb", "depth"), ("rgb", "nir"), ("nir",), ("depth",)],
+)
 def test_the_same_smile_whichever_camera_is_missing(
     cameras: tuple[str, ...], streams: tuple[dict[str, Video], FaceMotion]
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 from data_schemas.errors import InvalidValueError, MissingFileError, TelltaleError, UnreadableFileError
 from modalities.face.corpora.emotions import composite_of
 from modalities.face.corpora.registry import CORPORA, load_adapter, open_corpus
-from modalities.face.corpora.sample import Corpus, subset_table
+from modalities.face.corpora.sample import Corpus
 
 
 def write(path: Path, rows: Sequence[Sequence[object]]) -> Path:
@@ -95,21 +95,6 @@ def test_a_plain_table(tmp_path: Path) -> None:
     assert [(row, column) for row, column, _ in odd(corpus)] == [
         (3, "apex"), (3, "fps"), (3, "path"), (4, "kind"), (4, "class"),
     ]  # fmt: skip
-
-
-def test_subset_table_counts_by_subject_class_and_kind(tmp_path: Path) -> None:
-    rows = [["subject", "clip", "onset", "offset", "emotion", "kind"]]
-    rows += [["s10", f"a{k}", "1", "5", "happy", "micro"] for k in range(3)]
-    rows += [["s2", "b", "1", "5", "others", "macro"], ["s2", "c", "1", "5", "fear", "micro"]]
-    write(tmp_path / "mine.csv", rows)
-    samples = open_corpus(tmp_path).samples
-    assert subset_table(samples) == [
-        {"subject": "s2", "composite": "-", "kind": "macro", "n": 1},
-        {"subject": "s2", "composite": "negative", "kind": "micro", "n": 1},
-        {"subject": "s10", "composite": "positive", "kind": "micro", "n": 3},
-    ]
-    assert subset_table(samples, by=("kind",)) == [{"kind": "macro", "n": 1}, {"kind": "micro", "n": 4}]
-    assert subset_table([]) == []
 
 
 def test_composite_classes_of_megc2019() -> None:

@@ -16,6 +16,7 @@ from data_schemas.errors import InvalidValueError
 from docs.face_methods_page import page
 from modalities.face.descriptors.cells import HIERARCHY, Codes, Votes, cell_numbers
 from modalities.face.descriptors.clip_flow import apex_of_clip, flow_of_clip
+from modalities.face.descriptors.gabor import PAPER_ORIENTATIONS, PAPER_WAVELENGTHS
 from modalities.face.descriptors.gradients import icosahedron
 from modalities.face.descriptors.phase import decorrelation
 from modalities.face.descriptors.registry import DESCRIPTORS, find_descriptor
@@ -71,9 +72,29 @@ def test_vectors_are_as_long_as_in_the_papers() -> None:
     assert find_descriptor("3dhog").make().dimension == 960, "4 x 4 x 3 cells of 20 (Klaser et al. 2008)"
     assert find_descriptor("mdmo").make().dimension == 72, "36 regions, length and angle (Liu et al. 2016)"
     assert find_descriptor("bi-woof").make(grid=5, bins=8).dimension == 200
+    paper = {"wavelengths": PAPER_WAVELENGTHS, "orientations": PAPER_ORIENTATIONS}
+    assert find_descriptor("cgbp-top").make(grid=1, **paper).dimension == 3840, "5 x 8 filters (Hu et al. 2019)"
     hierarchical = find_descriptor("lbp-top-hierarchical").make()
     assert hierarchical.dimension == 85 * 177, "85 blocks (Zong et al. 2018)"
     assert set(PAPERS) | {"3dhog", "mdmo", "hoof", "fhofo", "bi-woof", "lbp-top-hierarchical"} == set(DESCRIPTORS)
+
+
+def test_filters_may_be_as_many_as_in_the_paper() -> None:
+    how: Any = find_descriptor("cgbp-top").make(grid=1, wavelengths=PAPER_WAVELENGTHS, orientations=PAPER_ORIENTATIONS)
+    found = how.describe(clips(noise(8, 8, 30, 30)))
+    assert found.shape == (1, 3840) and np.allclose(found.reshape(-1, 32).sum(axis=1), 1)
+    ours = find_descriptor("cgbp-top").make(grid=1).describe(clips(noise(8, 8, 30, 30)))
+    same = how.describe_clip(noise(8, 8, 30, 30)).reshape(5, 8, 96)[[0, 2]][:, ::2]
+    np.testing.assert_allclose(same.ravel(), ours[0], atol=1e-6, err_msg="ours are some of them")
+
+
+def test_what_differs_from_a_paper_is_told() -> None:
+    words = {name: entry.ours for name, entry in DESCRIPTORS.items()}
+    told = {"cgbp-top": "signs", "3dhog": "Polikovsky", "mdmo": "angle over pi", "bi-woof": "soft votes"}
+    for name, word in told.items():
+        assert word in words[name], name
+        base = name if DESCRIPTORS[name].takes == "clip" else f"{name}-clip"
+        assert word in find_system(f"{base}-linear").source, name
 
 
 @pytest.mark.parametrize("name", OF_CLIPS)

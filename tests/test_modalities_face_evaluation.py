@@ -163,13 +163,39 @@ def test_megc_tables_come_back_as_written() -> None:
             megc.read_table(wrong)
 
 
+def written_log(truth: list[Spotted], found: list[Spotted]) -> str:
+    """A log as of 2019 and 2020: every interval with its verdict, by video and frame."""
+    lines = ["1"]
+    for video in sorted({one.video for one in [*truth, *found]}):
+        verdicts: list[tuple[Spotted | None, Spotted | None]] = []
+        for kind in megc.TYPES:
+            wanted = [one for one in truth if (one.video, one.kind) == (video, kind)]
+            given = [one for one in found if (one.video, one.kind) == (video, kind)]
+            pairs = dict(pair(wanted, given))
+            verdicts += [(one, given[pairs[i]] if i in pairs else None) for i, one in enumerate(wanted)]
+            verdicts += [(None, one) for j, one in enumerate(given) if j not in pairs.values()]
+        lines += [_line(video, *verdict) for verdict in sorted(verdicts, key=_place)]
+    return "\n".join(lines) + "\n"
+
+
+def _place(verdict: tuple[Spotted | None, Spotted | None]) -> tuple[int, int]:
+    one = verdict[1] or verdict[0]
+    return (one.onset, one.offset) if one is not None else (0, 0)
+
+
+def _line(video: str, true: Spotted | None, found: Spotted | None) -> str:
+    frames = [str(frame) for one in (true, found) for frame in (("-", "-") if one is None else (one.onset, one.offset))]
+    verdict = "TP" if true and found else "FN" if true else "FP"
+    return f"{video:<10}" + "".join(f"{frame:<8}" for frame in frames) + verdict
+
+
 @given(intervals, intervals)
 def test_megc_logs_keep_intervals_and_verdicts(truth: list[Spotted], found: list[Spotted]) -> None:
     truth, found = (
         list({Spotted(o.video, "micro" if o.offset - o.onset < 15 else "macro", o.onset, o.offset): 0 for o in table})
         for table in (truth, found)
     )
-    text = megc.write_log(truth, found)
+    text = written_log(truth, found)
     back = megc.read_log(text, 15)
     assert [set(table) for table in back] == [set(truth), set(found)]
     verdicts = [line.split()[-1] for line in text.splitlines()[1:]]

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.schedule_study import curve
 from data_schemas.errors import InvalidValueError
 from modalities.face.descriptors.flow import BiWoof, FlowGradients, Hoof, Mdmo, PooledFlow, pooled
 from modalities.face.descriptors.lbp_top import LbpTop
@@ -19,7 +20,6 @@ from modalities.face.recognition.networks import NetworkModel, count_parameters
 from modalities.face.recognition.protocols import grouped
 from modalities.face.recognition.samples import Samples, mirrored
 from modalities.face.recognition.schedule import Schedule, train
-from modalities.face.recognition.schedule_study import curve
 from modalities.face.recognition.scores import uf1_of
 from modalities.face.recognition.selection import answers, learn
 from modalities.face.recognition.simulation import simulate_flow_set

@@ -26,7 +26,7 @@ from pipeline.recognition_bench import (
     score_rows,
 )  # fmt: skip
 
-COLUMNS = {"model", "dataset", "protocol", "seed", "n", "uf1", "uar", "accuracy"}
+COLUMNS = {"model", "dataset", "protocol", "seed", "n", "uf1", "uar", "accuracy", "ms_per_sample"}
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +72,7 @@ def test_nomination_comes_before_any_test(folder: Path) -> None:
     assert all(set(row) == COLUMNS for row in rows)
     assert [row["dataset"] for row in rows] == ["one", "two", "all"] * 4
     assert {row["n"] for row in rows if row["dataset"] == "all"} == {60}
+    assert all(row["ms_per_sample"] > 0 for row in rows), "the time of every row is told"
     assert [row["nominated"] for row in mean_rows(bench)].count(True) == 1
     assert len(difference_rows(bench)) == 2
     for row in oracle_rows(bench):
@@ -110,6 +111,8 @@ def test_the_commands(folder: Path, tmp_path: Path) -> None:
     refused = me("bench", "--data", folder, "--models", "kernel-ridge,lbp-top-linear", "--json")
     assert status(refused) == 1 and "lbp-top-linear" in json.loads(refused.stdout)["refused"]
     for wrong in (
+        ("bench",),
+        ("bench", "--data", folder, "--simulated"),
         ("bench", "--data", folder / "nowhere"),
         ("bench", "--data", folder, "--models", "crystal ball"),
         ("bench", "--data", folder, "--protocol", "guess"),

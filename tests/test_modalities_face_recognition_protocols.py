@@ -175,12 +175,12 @@ def test_jobs_resume_in_processes_and_give_the_same(flows: Samples, tmp_path: Pa
     folds = find_protocol("loso").folds(small)
     jobs = [Job(find_system("hoof-linear"), fold, oracle=True) for fold in folds]
     seen: list[tuple[int, int | None]] = []
-    here = run_jobs(small, jobs, step="here")
-    beside = run_jobs(small, jobs, workers=2, keep=tmp_path, step="beside")
+    here = run_jobs(small, jobs)
+    beside = run_jobs(small, jobs, workers=2, keep=tmp_path)
     assert here == beside
     assert len(list(tmp_path.glob("*.json"))) == len(jobs)
     next(tmp_path.glob("*.json")).write_text("{ half", encoding="utf-8")
-    again = run_jobs(small, jobs, keep=tmp_path, hook=lambda step, done, total: seen.append((done, total)), step="x")
+    again = run_jobs(small, jobs, keep=tmp_path, hook=lambda step, done, total: seen.append((done, total)))
     assert again == here
     assert seen == [(len(jobs) - 1, len(jobs)), (len(jobs), len(jobs))], "only the broken one was done again"
     digest = small.digest()
@@ -201,7 +201,7 @@ def test_a_worker_that_is_killed_is_told_in_one_message(flows: Samples, tmp_path
             child.kill()
 
     with pytest.raises(WorkerDiedError, match=r"memory.*Take fewer workers \(-j 1\); the finished folds are kept"):
-        run_jobs(small, jobs, workers=2, keep=tmp_path, hook=kill, step="folds")
+        run_jobs(small, jobs, workers=2, keep=tmp_path, hook=kill)
     assert list(tmp_path.glob("*.json"))
 
 
@@ -210,7 +210,7 @@ def test_peeking_at_the_test_changes_nothing_of_the_honest_answers(name: str) ->
     small = simulate_flow_set(6, 5, seed=3)
     (fold, *_) = find_protocol("kfold").folds(small)
     system = find_system(name)
-    plain, peeked = run_jobs(small, [Job(system, fold), Job(system, fold, oracle=True)], step="x")
+    plain, peeked = run_jobs(small, [Job(system, fold), Job(system, fold, oracle=True)])
     assert plain.said == peeked.said and plain.setting == peeked.setting
     assert plain.candidates == {} and len(peeked.candidates) > 1
 
@@ -221,7 +221,7 @@ def test_shuffled_training_labels_give_chance(flows: Samples) -> None:
     real, control = [], []
     for seed in range(3):
         for shuffled, into in ((False, real), (True, control)):
-            said = run_jobs(flows, [Job(system, fold, seed, shuffled=shuffled) for fold in folds], step="x")
+            said = run_jobs(flows, [Job(system, fold, seed, shuffled=shuffled) for fold in folds])
             pooled_answers = pool_answers(flows, folds, [one.said for one in said])
             into.append(score(pooled_answers, CLASSES)["uar"])
     assert np.mean(real) > 0.6
@@ -290,6 +290,8 @@ def test_absent_and_broken_files(tmp_path: Path) -> None:
 
 
 def test_unknown_systems_are_named() -> None:
-    with pytest.raises(InvalidValueError, match="kernel-ridge"):
+    with pytest.raises(InvalidValueError, match=r"such as .*kernel-ridge.*`telltale me models` lists all"):
         find_system("crystal ball")
+    with pytest.raises(InvalidValueError, match="such as ststnet"):
+        find_system("ststnett")
     assert len({repr(one) for one in SYSTEMS.values()}) == len(SYSTEMS)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from modalities.face.recognition.layers_attention import BlockAttention, MicroAttention, NonLocal, SqueezeExcitation
 from modalities.face.recognition.layers_capsule import Capsules, Cosine
 from modalities.face.recognition.layers_graph import PLACES, UNITS, GraphAttention, Nodes, neighbours
-from modalities.face.recognition.layers_parts import AsDepth, Average, Beside, Conv, Hidden, Region, Residual, chain
+from modalities.face.recognition.layers_parts import Average, Beside, Conv, Hidden, Region, Residual, chain
 from modalities.face.recognition.layers_time import ConvolutionalMemory, EachFrame, Frames, LongShortTerm
 from modalities.face.recognition.networks_assembled import Assembled, Stream
 from modalities.face.recognition.samples import Samples
@@ -68,7 +68,6 @@ def test_shapes_of_parts() -> None:
         (BlockAttention(2, 3), picture, (3, 12, 12)),
         (MicroAttention(), picture, (3, 12, 12)),
         (Region(0, 0.5, 0.25, 1), picture, (3, 6, 9)),
-        (AsDepth(), picture, (1, 3, 12, 12)),
         (Beside(((Conv(2),), (Conv(3, 5),))), picture, (5, 12, 12)),
         (Hidden(7), picture, (7,)),
         (Nodes("places", 3), picture, (28, 29)),

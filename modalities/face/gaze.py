@@ -32,7 +32,6 @@ JUMP_S = 0.08
 LEAST_DEG = 6.0
 NOISY, CALM_PERCENT = 7.0, 30.0
 """A jump is at least `LEAST_DEG`, and at least so many times this percentile of the differences."""
-SMOOTH_S = 0.04
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.intervals import runs_of
 from data_schemas.time import NS_PER_S
 from modalities.face.models import FloatArray, Picture
 from modalities.face.neutral import MAX_PITCH_DEG, MAX_YAW_DEG
@@ -171,9 +172,8 @@ def brightest_parts(picture: Picture) -> float:
 def _covered(rows: Rows) -> NDArray[np.bool_]:
     """Frames whose face is covered: runs of frames that may be, with one among them that is."""
     share = covered_share(rows)
-    edges = np.flatnonzero(np.diff(np.r_[False, share > STILL_COVERED, False].astype(np.int8)))
     covered = np.zeros(len(rows), bool)
-    for first, end in edges.reshape(-1, 2).tolist():
+    for first, end in runs_of(share > STILL_COVERED):
         covered[first:end] = share[first:end].max() > COVERED
     return covered
 

@@ -59,7 +59,7 @@ class CasMe2(SheetCorpus):
             len(row) >= len(_FIELDS) and row[7].lower().startswith(("macro", "micro")) and whole(row[2]) is not None
             for row in rows
         ]
-        return fixed_header(table, _FIELDS) if 2 * sum(fits) > len(rows) else None
+        return fixed_header(_FIELDS) if 2 * sum(fits) > len(rows) else None
 
     def read(self, shelf: Shelf) -> Corpus:
         """All rows; videos and folders named by the sheets of naming rules where they are there."""
@@ -96,7 +96,7 @@ def _naming(shelf: Shelf) -> tuple[dict[str, str], dict[str, str]]:
     """Number of the subject -> folder, and name of the video -> its code."""
     folders, codes = {}, {}
     for table in shelf.tables():
-        rows = [row.cells for row in rows_of(table, fixed_header(table, ()), Oddities())]
+        rows = [row.cells for row in rows_of(table, fixed_header(()), Oddities())]
         if all(len(row) == 3 and re.fullmatch(r"s\d+", row[1]) and whole(row[2]) is not None for row in rows):
             folders.update({row[2]: row[1] for row in rows})
         elif all(len(row) == 2 and re.fullmatch(r"\d{3,4}", row[0]) for row in rows):

@@ -61,7 +61,7 @@ class Megc2019(SheetCorpus):
             rows = [row for row in table.grid if any(row)]
             if any(len(row) < 4 or any(row[4:]) for row in rows[:20]):
                 return None
-            header = fixed_header(table, _FIELDS)
+            header = fixed_header(_FIELDS)
         some = list(rows_of(table, header, Oddities()))[:40]
         fits = [bare(row.get("dataset")) in _MEMBERS and class_of(row.get("class")) is not None for row in some]
         return header if some and 2 * sum(fits) > len(some) else None

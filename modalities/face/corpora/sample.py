@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -137,32 +137,3 @@ class Corpus:
     def faults(self) -> dict[str, int]:
         """Number of odd cells of each fault."""
         return dict(Counter(odd.fault for odd in self.odd))
-
-
-def subset_table(
-    samples: Iterable[Sample], by: Sequence[str] = ("subject", "composite", "kind")
-) -> list[dict[str, str | int]]:
-    """How many samples there are of each combination.
-
-    Args:
-        samples: Of one corpus or several.
-        by: Attributes of `Sample` to count by.
-
-    Returns:
-        Rows with the columns `by` and "n", sorted, largest whole first column order; "-" stands for None.
-    """
-    counts = Counter(tuple(_word(getattr(sample, name)) for name in by) for sample in samples)
-    return [{**dict(zip(by, key, strict=True)), "n": counts[key]} for key in sorted(counts, key=_natural)]
-
-
-def _word(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
-def _natural(key: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
-    """Order in which s2 comes before s10."""
-    import re
-
-    return tuple(
-        (int(part), "") if part.isdigit() else (-1, part) for word in key for part in re.split(r"(\d+)", word.lower())
-    )

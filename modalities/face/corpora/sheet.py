@@ -55,7 +55,7 @@ def find_header(table: Table, columns: Columns, required: Sequence[str]) -> Head
     return None
 
 
-def fixed_header(table: Table, fields: Sequence[str]) -> Header:
+def fixed_header(fields: Sequence[str]) -> Header:
     """The header of a table without one, whose columns are known by their order."""
     return Header(-1, {field: at for at, field in enumerate(fields)}, tuple(fields))
 

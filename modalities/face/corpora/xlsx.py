@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from xml.etree import ElementTree
 
 from data_schemas.errors import UnreadableFileError
+from data_schemas.plain_xml import parse_xml
 
 Grid = list[list[str]]
 """Text of the cells by row and column; the empty text where there is none."""
@@ -30,7 +31,7 @@ def read_xlsx(path: Path) -> dict[str, Grid]:
     Numbers come as text: 12, not 12.0. Dates come as the serial numbers that they are stored as.
 
     Raises:
-        UnreadableFileError: the file is no such workbook.
+        UnreadableFileError: the file is no such workbook, or declares a document type.
     """
     try:
         with zipfile.ZipFile(path) as packed:
@@ -50,7 +51,7 @@ def number_text(value: float) -> str:
 def _root(packed: zipfile.ZipFile, name: str) -> ElementTree.Element:
     if packed.getinfo(name).file_size > MOST_BYTES:
         raise ValueError(f"{name} unpacks to more than {MOST_BYTES // 1_000_000} MB")
-    return ElementTree.fromstring(packed.read(name))
+    return parse_xml(packed.read(name), packed.filename)
 
 
 def _plain(tag: str) -> str:

@@ -15,6 +15,8 @@ from modalities.face.descriptors.sampling import PLANES, Volume, inside, joined,
 
 WAVELENGTHS = (4.0, 8.0)
 """Of the filters within a picture, pixels."""
+PAPER_WAVELENGTHS, PAPER_ORIENTATIONS = (4.0, 4.0 * 2**0.5, 8.0, 8.0 * 2**0.5, 16.0), 8
+"""As many as in the paper, half an octave apart from our shortest."""
 ORIENTATIONS = 4
 SPREAD = 0.56
 """Of the Gaussian, in wavelengths: a bandwidth of one octave (Daugman 1985)."""
@@ -30,23 +32,30 @@ TIME_SPREAD = 1.5
 class CgbpTop(PlanePatterns):
     """CGBP-TOP (Hu et al. 2019): centralised binary patterns of Gabor magnitudes on three planes.
 
-    Each picture is filtered at 2 wavelengths and 4 orientations. Of each magnitude 5 bits (Fu & Wei 2008): is the
-    neighbour at least as great as the opposite one, four times, and is the centre at least the mean of all nine? 8 x 3
-    x 32 = 768 numbers a cell. The paper's 5 x 8 filters would make 3840.
+    Each picture is filtered at some wavelengths and orientations. Of each magnitude 5 bits (Fu & Wei 2008): is the
+    neighbour at least as great as the opposite one, four times, and is the centre at least the mean of all nine? Fu &
+    Wei ask instead whether the two differ by a threshold in either direction. 2 x 4 filters on 3 planes make 8 x 3 x 32
+    = 768 numbers a cell; the paper's 5 x 8 filters (`PAPER_WAVELENGTHS`) 3840.
+
+    Attributes:
+        wavelengths: Of the filters, pixels.
+        orientations: Of the filters at each wavelength.
     """
 
     radius_t: float = 1.0
+    wavelengths: tuple[float, ...] = WAVELENGTHS
+    orientations: int = ORIENTATIONS
 
     @property
     def per_cell(self) -> int:
-        """768."""
-        return len(WAVELENGTHS) * ORIENTATIONS * len(PLANES) * 32
+        """768, or as many as there are filters times 96."""
+        return len(self.wavelengths) * self.orientations * len(PLANES) * 32
 
     def parts(self, volume: Volume) -> list[Part]:
         """See `ClipDescriptor`."""
         inner = inside(volume.shape, self.margin)
         out: list[Part] = []
-        for kernel in picture_filters():
+        for kernel in picture_filters(self.wavelengths, self.orientations):
             size = magnitudes(volume, kernel)
             out += [Codes(self._codes(size, inner, plane), 32) for plane in PLANES]
         return out
@@ -72,15 +81,17 @@ def magnitudes(volume: Volume, kernel: NDArray[np.complex64]) -> Volume:
     return out
 
 
-@lru_cache(maxsize=1)
-def picture_filters() -> tuple[NDArray[np.complex64], ...]:
+@lru_cache(maxsize=4)
+def picture_filters(
+    wavelengths: tuple[float, ...] = WAVELENGTHS, orientations: int = ORIENTATIONS
+) -> tuple[NDArray[np.complex64], ...]:
     """Complex filters without response to even light, by wavelength and orientation; 1.5 spreads to each side."""
     out = []
-    for length in WAVELENGTHS:
+    for length in wavelengths:
         spread = SPREAD * length
         half = int(np.ceil(1.5 * spread))
         y, x = np.mgrid[-half : half + 1, -half : half + 1].astype(np.float64)
-        for angle in np.pi * np.arange(ORIENTATIONS) / ORIENTATIONS:
+        for angle in np.pi * np.arange(orientations) / orientations:
             window = np.exp(-(x**2 + y**2) / (2 * spread**2))
             window /= window.sum()
             wave = np.exp(2j * np.pi * (x * np.cos(angle) + y * np.sin(angle)) / length)

@@ -14,26 +14,22 @@ multiple of 32 pixels by repeating the rim.
 
 from __future__ import annotations
 
-import re
-import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
+from data_schemas.errors import InvalidValueError, UnreadableFileError
 from modalities.face.magnification.base import Clip, checked, cut
+from modalities.torchscript import load_torchscript
 
 if TYPE_CHECKING:
     import torch
 
 BATCH = 8
 MULTIPLE = 32
-MOST_BYTES = 2_000_000_000
 _EXPECTED = "a TorchScript file: forward(first, now, factor) -> picture, see modalities/face/magnification/learned.py"
-_FOREIGN = re.compile(r"\bfrom_file\b|\btorch\.(?:save|load)\b|\bops\.(?!prim\b|aten\b|quantized\b)\w+|__setstate__")
-"""Words of the stored code that can touch files, call libraries or run while loading."""
 
 
 class LearnedMagnifier:
@@ -91,14 +87,7 @@ class LearnedMagnifier:
     def _read(self) -> Any:
         import torch
 
-        check_torchscript(self.file)
-        try:
-            network = torch.jit.load(str(self.file), map_location=self._device)
-        except (RuntimeError, ValueError, OSError) as error:
-            raise UnreadableFileError(
-                "the file is no TorchScript", file=self.file, got=str(error).strip().splitlines()[0], expected=_EXPECTED
-            ) from error
-        self._network = network.eval()
+        self._network = load_torchscript(self.file, _EXPECTED, self._device)
         probe = torch.full((1, 1, MULTIPLE, MULTIPLE), 0.5, device=self._device)
         try:
             with torch.inference_mode():
@@ -108,38 +97,3 @@ class LearnedMagnifier:
                 "the network has another form", file=self.file, got=error.got, expected=_EXPECTED
             ) from error
         return self._network
-
-
-def check_torchscript(file: Path) -> None:
-    """Look into a file before torch does: only an archive of code and tensors, whose code only computes.
-
-    A pickle, as `torch.save` writes it, can run anything while it is loaded; TorchScript is a language of its own,
-    and what of it reaches beyond tensors is refused.
-
-    Raises:
-        MissingFileError: no such file.
-        UnreadableFileError: anything else.
-    """
-    if not file.is_file():
-        raise MissingFileError("no such network", file=file)
-    try:
-        if file.stat().st_size > MOST_BYTES:
-            raise UnreadableFileError("the network is too large", file=file, expected="2 GB at most")
-        with zipfile.ZipFile(file) as held:
-            names = held.namelist()
-            code = [name for name in names if "/code/" in name and name.endswith(".py")]
-            if not code or not any(name.endswith("/constants.pkl") for name in names):
-                raise UnreadableFileError(
-                    "the file is no TorchScript", file=file, got="an archive without code", expected=_EXPECTED
-                )
-            for name in code:
-                foreign = _FOREIGN.search(held.read(name).decode("utf-8", "replace"))
-                if foreign:
-                    raise UnreadableFileError(
-                        "the network's code does more than compute", file=file, got=foreign.group(),
-                        mend="Save it again with nothing but tensor operations in its forward.",
-                    )  # fmt: skip
-    except zipfile.BadZipFile as error:
-        raise UnreadableFileError(
-            "the file is no TorchScript", file=file, got="no archive", expected=_EXPECTED
-        ) from error

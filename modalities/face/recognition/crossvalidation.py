@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -51,6 +53,11 @@ class Job:
     oracle: bool = False
     shuffled: bool = False
 
+    @property
+    def step(self) -> str:
+        """What it is a part of, for the display of progress."""
+        return "nomination, inside training sets" if self.inner else f"{self.system.name}, seed {self.seed}"
+
     def key(self, digest: str) -> str:
         """Hash of all that its result depends on: samples, split, declaration, seed, and this package's code."""
         made = hashlib.sha256("\n".join((digest, _code(), repr(self.system))).encode())
@@ -69,26 +76,28 @@ class Outcome:
         setting: What was chosen, in words.
         inner: Inner UF1, where that was asked for.
         candidates: By name of the candidate the class of each test row, where asked for.
+        ms_per_sample: Preparing a sample (reading, describing) and answering it, training apart, milliseconds; None
+            where nothing was tested.
     """
 
     said: tuple[int, ...] = ()
     setting: str = ""
     inner: float | None = None
     candidates: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    ms_per_sample: float | None = field(default=None, compare=False)
 
 
 def run_jobs(
-    samples: Samples, jobs: Sequence[Job], *, workers: int = 1, keep: Path | None = None, hook: Hook = silent, step: str
+    samples: Samples, jobs: Sequence[Job], *, workers: int = 1, keep: Path | None = None, hook: Hook = silent
 ) -> list[Outcome]:
     """Do jobs, in any order, and give what they gave in theirs.
 
     Args:
         samples: What all jobs are about.
-        jobs: What to do.
+        jobs: What to do; those of one system one after the other, which prepares the samples once.
         workers: Processes of one thread each; 1 works in this one.
         keep: Folder of finished jobs; what is there is not done again.
-        hook: Told how many are done.
-        step: Its name for that.
+        hook: Told how many of each step are done.
 
     Raises:
         WorkerDiedError: a worker process was killed; what was finished before is kept in `keep`.
@@ -100,18 +109,22 @@ def run_jobs(
         outcome = _recall(file)
         if outcome is not None:
             done[at] = outcome
-    hook(step, len(done), len(jobs))
+    totals, counts = Counter(job.step for job in jobs), Counter(jobs[at].step for at in done)
+    for step in totals:
+        hook(step, counts[step], totals[step])
     try:
         for at, outcome in _work(samples, {at: job for at, job in enumerate(jobs) if at not in done}, workers):
             done[at] = outcome
             file = files[at]
             if file is not None:
                 _store(file, outcome)
-            hook(step, len(done), len(jobs))
+            step = jobs[at].step
+            counts[step] += 1
+            hook(step, counts[step], totals[step])
     except BrokenProcessPool as error:
         again = "; the finished folds are kept" if keep is not None else ", with --resume DIR to keep finished folds"
         raise WorkerDiedError(
-            f"{step}: a worker process died after {len(done)} of {len(jobs)} folds; perhaps the memory was not enough",
+            f"a worker process died after {len(done)} of {len(jobs)} folds; perhaps the memory was not enough",
             mend=f"Take fewer workers (-j {max(1, workers // 2)}){again}.",
         ) from error
     return [done[at] for at in range(len(jobs))]
@@ -144,12 +157,15 @@ class _Desk:
     def __init__(self, samples: Samples) -> None:
         self._samples = samples
         self._prepared: tuple[System, Any] | None = None
+        self._prepare_ms = 0.0
 
     def do(self, job: Job) -> Outcome:
         samples, system, fold = self._samples, job.system, job.fold
         if self._prepared is None or self._prepared[0] != system:
             self._prepared = None
+            started = time.perf_counter()
             self._prepared = (system, system.prepare(samples))
+            self._prepare_ms = _ms_since(started) / len(samples)
         prepared = self._prepared[1]
         if job.shuffled:
             y = samples.y.copy()
@@ -160,22 +176,39 @@ class _Desk:
         if job.oracle and len(system.architecture.settings(system)) == 1:
             return self._one_setting(job, samples, prepared)
         model, setting = learn(system, prepared, samples, fold.train, job.seed)
+        started = time.perf_counter()
         said = tuple(answers(model, prepared, fold.test).tolist())
+        ms = self._prepare_ms + _ms_since(started) / len(said)
         others = self._candidates(job, samples, prepared) if job.oracle else {}
-        return Outcome(said, str(setting), None, others)
+        return Outcome(said, str(setting), None, others, round(ms, 4))
 
     def _one_setting(self, job: Job, samples: Samples, prepared: Any) -> Outcome:
         """Where nothing is chosen, the last candidate is the trained model: trained once, both are known."""
-        others = self._candidates(job, samples, prepared)
+        spent: list[float] = []
+        others = self._candidates(job, samples, prepared, spent)
         (setting,) = job.system.architecture.settings(job.system)
-        return Outcome(list(others.values())[-1], str(setting), None, others)
+        ms = self._prepare_ms + spent[-1] / len(job.fold.test)
+        return Outcome(list(others.values())[-1], str(setting), None, others, round(ms, 4))
 
-    def _candidates(self, job: Job, samples: Samples, prepared: Any) -> dict[str, tuple[int, ...]]:
+    def _candidates(
+        self, job: Job, samples: Samples, prepared: Any, spent: list[float] | None = None
+    ) -> dict[str, tuple[int, ...]]:
+        """What each candidate says; the milliseconds that each takes to answer are added to `spent`."""
         system, train = job.system, job.fold.train
         made = system.architecture.candidates(
             system, prepared, samples.y[train], train, len(samples.classes), job.seed
         )  # fmt: skip
-        return {name: tuple(answers(one, prepared, job.fold.test).tolist()) for name, one in made}
+        out = {}
+        for name, one in made:
+            started = time.perf_counter()
+            out[name] = tuple(answers(one, prepared, job.fold.test).tolist())
+            if spent is not None:
+                spent.append(_ms_since(started))
+        return out
+
+
+def _ms_since(started: float) -> float:
+    return 1000 * (time.perf_counter() - started)
 
 
 _desk: list[_Desk] = []
@@ -220,7 +253,7 @@ def _recall(file: Path | None) -> Outcome | None:
     try:
         held = json.loads(file.read_text(encoding="utf-8"))
         others = {name: tuple(said) for name, said in held["candidates"].items()}
-        return Outcome(tuple(held["said"]), held["setting"], held["inner"], others)
+        return Outcome(tuple(held["said"]), held["setting"], held["inner"], others, held["ms_per_sample"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
@@ -230,6 +263,7 @@ def _store(file: Path, outcome: Outcome) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     held = {
         "said": outcome.said, "setting": outcome.setting, "inner": outcome.inner, "candidates": outcome.candidates,
+        "ms_per_sample": outcome.ms_per_sample,
     }  # fmt: skip
     beside = file.with_suffix(f".{os.getpid()}.part")
     beside.write_text(json.dumps(held), encoding="utf-8")
@@ -244,7 +278,8 @@ def _code() -> str:
 
     made = hashlib.sha256(" ".join((np.__version__, torch.__version__, sklearn.__version__)).encode())
     here = Path(__file__).parent
-    for folder in (here, here / "zoo", here.parent / "descriptors", here.parent / "interpolation"):
+    methods = ("descriptors", "interpolation", "magnification", "divisions")
+    for folder in (here, here / "zoo", *(here.parent / name for name in methods)):
         for file in sorted(folder.glob("*.py")):
             made.update(file.read_bytes())
     return made.hexdigest()

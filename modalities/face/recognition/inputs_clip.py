@@ -64,33 +64,41 @@ class ClipFrames:
         frames: Length.
         side: Of the pictures, pixels.
         channels: "grey": pictures less their mean over time, five times; "flow": u and v from the first frame;
-            "strain" of that flow.
+            "strain" of that flow; "apex": the frame that differs most from the first, less the mean over time, five
+            times, the same at each time; "apex_flow": flow from the first frame to that one, the same at each time.
     """
 
     frames: int = 8
     side: int = 24
-    channels: tuple[Literal["grey", "flow", "strain"], ...] = ("grey",)
+    channels: tuple[Literal["grey", "flow", "strain", "apex", "apex_flow"], ...] = ("grey",)
     kind: Kind = "clip"
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Of one sample."""
-        return len(self.channels) + ("flow" in self.channels), self.frames, self.side, self.side
+        count = sum(2 if "flow" in name else 1 for name in self.channels)
+        return count, self.frames, self.side, self.side
 
     def read(self, samples: Samples) -> Pictures:
         """Clips (n, channels, frames, side, side)."""
         return np.stack([self._one(bring_to_length(sized(clip, self.side), self.frames)) for clip in samples.x])
 
     def _one(self, clip: Pictures) -> Pictures:
-        parts = []
+        grey, at = 5 * (clip - clip.mean(axis=0))[None], apex_of(clip)
+        every = np.arange(len(clip))
         wants_flow = {"flow", "strain"} & set(self.channels)
-        flow = np.stack([flow_between(clip[0], one) for one in clip], axis=1) if wants_flow else None
-        for name in self.channels:
-            if flow is None or name == "grey":
-                parts.append(5 * (clip - clip.mean(axis=0))[None])
-            else:
-                parts.append(flow[:2] if name == "flow" else flow[2:])
-        return np.concatenate(parts).astype(np.float32)
+        seen = every if wants_flow else np.array([at])
+        wanted = wants_flow or "apex_flow" in self.channels
+        flows = {int(one): flow_between(clip[0], clip[one]) for one in seen} if wanted else {}
+
+        def made(name: str) -> Pictures:
+            if name in ("grey", "apex"):
+                return grey if name == "grey" else grey[:, np.full(len(clip), at)]
+            times = np.full(len(clip), at) if name == "apex_flow" else every
+            rows = slice(2, 3) if name == "strain" else slice(0, 2)
+            return np.stack([flows[int(one)][rows] for one in times], axis=1)
+
+        return np.concatenate([made(name) for name in self.channels]).astype(np.float32)
 
 
 def sized(clip: NDArray[np.uint8], side: int) -> Pictures:

@@ -87,7 +87,7 @@ class GraphConvolution:
 
     Attributes:
         width: Features that it gives.
-        learnt: Whether edges are parameters; they begin as the fixed ones, see `neighbours`.
+        learnt: Whether edges are parameters, of any size; they begin as the fixed ones, see `neighbours`.
         dropout: Share of features left out in training.
     """
 
@@ -112,14 +112,13 @@ class GraphConvolution:
                 self.mix, self.own = nn.Linear(size, width), nn.Linear(size, width, bias=False)
                 self.norm = nn.BatchNorm1d(width)
                 if learnt:
-                    self.edges = nn.Parameter(torch.log(start + 0.01))
+                    self.edges = nn.Parameter(start.clone())
                 else:
                     self.register_buffer("edges", start, persistent=False)
 
             def forward(self, x: Any) -> Any:
                 """New features of each node."""
-                edges = torch.softmax(self.edges, dim=1) if learnt else self.edges
-                out = self.own(x) + edges @ self.mix(x)
+                out = self.own(x) + self.edges @ self.mix(x)
                 return torch.relu(self.norm(out.transpose(1, 2)).transpose(1, 2))
 
         return nn.Sequential(Graph(), *([nn.Dropout(self.dropout)] if self.dropout else []))
@@ -127,7 +126,9 @@ class GraphConvolution:
 
 @dataclass(frozen=True)
 class GraphAttention:
-    """Each node asks all others, and takes from those that answer (Velickovic et al. 2018; dot products).
+    """Each node asks its neighbours, and takes from those that answer (Velickovic et al. 2018; dot products).
+
+    Neighbours are those of `neighbours`: units that expressions show together, places that lie close.
 
     Attributes:
         width: Features that it gives.
@@ -146,12 +147,16 @@ class GraphAttention:
 
         nodes, size = shape
         width, heads, kept = self.width, self.heads, max(1, round(self.share * nodes))
+        strangers = torch.from_numpy(neighbours(nodes) <= 0)
 
         class Attending(nn.Module):
             """The layer."""
 
+            strangers: Any
+
             def __init__(self) -> None:
                 super().__init__()
+                self.register_buffer("strangers", strangers, persistent=False)
                 self.lift = nn.Linear(size, width)
                 self.attend = nn.MultiheadAttention(width, heads, batch_first=True)
                 self.norm = nn.LayerNorm(width)
@@ -160,7 +165,9 @@ class GraphAttention:
             def forward(self, x: Any) -> Any:
                 """New features of each node kept."""
                 x = self.lift(x)
-                x = torch.relu(self.norm(x + self.attend(x, x, x, need_weights=False)[0]))
+                x = torch.relu(
+                    self.norm(x + self.attend(x, x, x, need_weights=False, attn_mask=self.strangers.to(x.device))[0])
+                )
                 if self.rank is None:
                     return x
                 score = torch.sigmoid(self.rank(x))

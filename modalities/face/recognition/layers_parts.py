@@ -111,6 +111,37 @@ class Beside:
 
 
 @dataclass(frozen=True)
+class Accretive:
+    """Chains that see the same input, each added to the sum of those before it: all sums, one after the other.
+
+    Features of one size of kernel are carried on into the next (accretive layers; Verma et al. 2020, LEARNet). All
+    chains give the same shape.
+    """
+
+    chains: tuple[tuple[Part, ...], ...]
+
+    def build(self, shape: Shape) -> nn.Module:
+        """See `Part`."""
+        from itertools import accumulate
+
+        import torch
+        from torch import nn
+
+        class Accreting(nn.Module):
+            """The part."""
+
+            def __init__(self, chains: Sequence[nn.Module]) -> None:
+                super().__init__()
+                self.chains = nn.ModuleList(chains)
+
+            def forward(self, x: Any) -> Any:
+                """Channels of the sums."""
+                return torch.cat(list(accumulate(one(x) for one in self.chains)), dim=1)
+
+        return Accreting([chain(parts, shape) for parts in self.chains])
+
+
+@dataclass(frozen=True)
 class Average:
     """Mean over everything but the channels, or over cells of a grid.
 
@@ -148,17 +179,6 @@ class Hidden:
             size *= one
         parts: list[nn.Module] = [nn.Flatten(), nn.Linear(size, self.units), nn.ReLU()]
         return nn.Sequential(*parts, *([nn.Dropout(self.dropout)] if self.dropout else []))
-
-
-@dataclass(frozen=True)
-class AsDepth:
-    """Channels of a picture become frames of a clip of one channel: (c, h, w) to (1, c, h, w)."""
-
-    def build(self, shape: Shape) -> nn.Module:
-        """See `Part`."""
-        from torch import nn
-
-        return nn.Unflatten(1, (1, shape[0]))
 
 
 @dataclass(frozen=True)

@@ -74,9 +74,11 @@ def _worth(features: np.ndarray, y: np.ndarray, classes: int) -> np.ndarray:
 
 @dataclass(frozen=True)
 class LayerByLayer:
-    """Fully connected layers first learn to give back what they see, each as a restricted Boltzmann machine.
+    """Logistic layers first learn to give back what they see, each as a restricted Boltzmann machine.
 
     One step of contrastive divergence per update (Hinton, Osindero & Teh 2006, deep belief nets); then all together.
+    A layer learns from what it gets in the network, by the units that it has there (`layers_belief`): the block is
+    `Stretched` and then `Logistic` layers.
 
     Attributes:
         first: Schedule of each layer.
@@ -98,23 +100,19 @@ class LayerByLayer:
             seen = torch.from_numpy(lesson.x)
             with torch.no_grad():
                 for part in chain:
+                    if hasattr(part, "learn_range"):
+                        part.learn_range(seen)
                     linear = next((one for one in part.modules() if isinstance(one, nn.Linear)), None)
                     if linear is not None:
-                        _boltzmann(linear, _squeezed(seen.flatten(1)), self.first, order)
+                        _boltzmann(linear, seen.flatten(1), self.first, order)
                     seen = part.eval()(seen)
             return network.train()
 
         return replace(lesson, build=build).networks(self.then)
 
 
-def _squeezed(x: Any) -> Any:
-    """Each column over 0..1."""
-    low, high = x.amin(dim=0), x.amax(dim=0)
-    return (x - low) / (high - low).clamp_min(1e-6)
-
-
 def _boltzmann(linear: Any, x: Any, schedule: Schedule, order: np.random.Generator) -> None:
-    """Contrastive divergence with mean values, on a layer in place."""
+    """Contrastive divergence with mean values of logistic units, on a layer in place; x is over 0..1, (n, seen)."""
     import torch
 
     back = torch.zeros(x.shape[1])

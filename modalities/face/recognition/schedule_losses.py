@@ -73,9 +73,11 @@ class Metric:
     Attributes:
         kind: "center": to a learnt centre of the own class (Wen et al. 2016); "triplet": the farthest of the own class
             is to be nearer than the nearest of another (Schroff et al. 2015, hardest in the batch; Hermans et al.
-            2017); "contrastive": pairs of a class near, others at least a margin apart (Hadsell et al. 2006).
+            2017); "contrastive": d^2 for pairs of a class, max(0, margin - d)^2 for others (Hadsell et al. 2006,
+            equation 4 without its halves, mean over the pairs of a batch).
         weight: Of the distances beside cross entropy.
-        margin: Squared distance for "contrastive", difference of distances for "triplet".
+        margin: Distance for "contrastive", difference of distances for "triplet"; features have length 1, so that
+            distances are 0..2.
     """
 
     kind: Literal["center", "triplet", "contrastive"]
@@ -113,9 +115,9 @@ class Metric:
         import torch
 
         if self.kind == "contrastive":
-            near, far = squares, (2 * self.margin - squares).clamp_min(0)
+            far = (self.margin - squares.sqrt()).clamp_min(0).square()
             off = ~torch.eye(len(same), dtype=torch.bool)
-            return torch.where(same, near, far)[off].mean()
+            return torch.where(same, squares, far)[off].mean()
         apart = squares.sqrt()
         farthest = torch.where(same, apart, apart.new_zeros(())).amax(dim=1)
         nearest = torch.where(same, apart.new_full((), 9.0), apart).amin(dim=1)

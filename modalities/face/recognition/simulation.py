@@ -57,7 +57,8 @@ def simulate_flow_set(
         seed: Of everything.
         nuisance: Size of all that is not the class: stray units, head motion, noise; 0 for none.
         dataset: Name of the data set.
-        units: Whether there are the columns `au`, units that show the class, and `au_strength`, their strengths.
+        units: Whether there are the columns `au`, units that show the class, `au_strength`, their strengths, and
+            `gender`, F and M in turn, on which nothing in the maps depends.
 
     Returns:
         Samples in the form of the shared MEGC 2019 inputs, half of them negative as there.
@@ -80,6 +81,7 @@ def simulate_flow_set(
         "au": ["+".join(str(int(unit[2:])) for unit in one) for one in shown],
         "au_strength": ["+".join(f"{value:.2f}" for value in one.values()) for one in shown],
     }
+    told["gender"] = ["FM"[int(name[1:]) % 2] for name in names]
     columns = {name: np.array(words, dtype=np.str_) for name, words in told.items()} if units else {}
     return Samples("flow_map", np.stack(maps), np.array(y, np.int64), who, where, which, CLASSES, columns)
 

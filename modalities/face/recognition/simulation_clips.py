@@ -22,6 +22,8 @@ _SPOTS = (
     (0.28, 0.60, 0.10, 0.120, 15.0), (0.16, 0.68, 0.02, 0.060, -15.0),
 )  # fmt: skip
 """Spots of a half face: out from the midline, down, spread across and down (shares of the crop), levels added."""
+EYES = "0.5 0.38 0.36"
+"""Where the lids lie: the middle between the eyes across and down, and their distance, shares of the crop."""
 _REACH = 0.055
 """Displacement by a unit of full strength, as a share of the crop: 2.6 pixels of 48."""
 _WAVES = 6
@@ -51,7 +53,8 @@ def simulate_clip_set(
         dataset: Name of the data set.
 
     Returns:
-        Samples of kind "clip" with the column `au` of the units shown, classes as often as in `simulate_flow_set`.
+        Samples of kind "clip" with the columns `au` of the units shown and `eyes` of `EYES`, classes as often as in
+        `simulate_flow_set`.
     """
     rng = np.random.default_rng(np.random.SeedSequence([seed, 7_703]))
     clips, y, names, which, units = [], [], [], [], []
@@ -68,8 +71,9 @@ def simulate_clip_set(
             units.append("+".join(str(int(unit[2:])) for unit in shown))
     x = np.empty(len(y), object)
     x[:] = clips
+    place = np.full(len(y), EYES)
     who, where, clip, au = (np.array(one, dtype=np.str_) for one in (names, [dataset] * len(y), which, units))
-    return Samples("clip", x, np.array(y, np.int64), who, where, clip, CLASSES, {"au": au})
+    return Samples("clip", x, np.array(y, np.int64), who, where, clip, CLASSES, {"au": au, "eyes": place})
 
 
 class _Face:

@@ -1,10 +1,12 @@
 """The table of systems: each a short declaration of its parts.
 
 No number here was chosen on a corpus: they are those of the papers, or were fixed on simulated people
-(`schedule_study`).
+(`benchmarks/schedule_study.py`).
 """
 
 from __future__ import annotations
+
+from difflib import get_close_matches
 
 from data_schemas.errors import InvalidValueError
 from modalities.face.descriptors.flow import FlowGradients, Hoof, PooledFlow
@@ -18,6 +20,7 @@ from modalities.face.recognition.samples import Kind
 from modalities.face.recognition.schedule import Schedule
 from modalities.face.recognition.system import System
 from modalities.face.recognition.systems_descriptors import DESCRIPTOR_LIST
+from modalities.face.recognition.systems_methods import METHOD_LIST
 from modalities.face.recognition.zoo.table import ZOO_LIST
 
 _LIST = [
@@ -35,7 +38,7 @@ _LIST = [
         FlowMap(scale=1.0),
         Convolution(kernel=5, padding=2, pool=2),
         Streams(views=((0,), (1,)), widths=((6, 16),) * 2, hidden=(1024, 1024), dropout=0.5),
-        Schedule(updates=300, rate=3e-4, batch=64),
+        Schedule(updates=200, rate=3e-4, batch=64),
         "cross_entropy",
         "Gan et al. 2019, OFF-ApexNet",
     ),
@@ -44,7 +47,7 @@ _LIST = [
         FlowMap(scale=1.0),
         Inception(),
         Streams(views=((0,), (1,)), widths=((24, 64),) * 2, hidden=(1024,)),
-        Schedule(updates=200, rate=5e-4, batch=64),
+        Schedule(updates=150, rate=5e-4, batch=64),
         "cross_entropy",
         "Zhou et al. 2019, Dual-Inception",
     ),
@@ -58,6 +61,7 @@ _LIST = [
         "Xia et al. 2020, Revealing the invisible with model and data shrinking",
     ),
     *DESCRIPTOR_LIST,
+    *METHOD_LIST,
     System(
         "kernel-ridge",
         LevelledFlow(),
@@ -90,7 +94,11 @@ def find_system(name: str) -> System:
         InvalidValueError: no such system.
     """
     if name not in SYSTEMS:
-        raise InvalidValueError(f"no recognition system '{name}'", expected=f"one of {', '.join(SYSTEMS)}")
+        near = get_close_matches(name, SYSTEMS, n=3) or [one for one in CORE if one in SYSTEMS]
+        raise InvalidValueError(
+            f"no recognition system '{name}'", expected=f"such as {', '.join(near)}",
+            mend=f"`telltale me models` lists all {len(SYSTEMS)}.",
+        )  # fmt: skip
     return SYSTEMS[name]
 
 

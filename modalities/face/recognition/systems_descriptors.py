@@ -19,8 +19,8 @@ _WIDTHS = (0.5, 1.0, 2.0)
 _PLAIN, _RADIAL = Choose(_TRUST), Choose(_TRUST[1:], _WIDTHS)
 _SOURCES = {
     "hoof": "Chaudhry et al. 2009, histograms of oriented optical flow; on the one flow from onset to apex",
-    "bi-woof": "Liong et al. 2018, Less is more; strain weights cells of 8 x 8 pixels of the map",
-    "mdmo": "Liu et al. 2016; 6 x 6 cells instead of 36 regions by landmarks, onset to apex instead of all frames",
+    "bi-woof": "Liong et al. 2018, Less is more; strain weights 8 x 8 cells; soft votes",
+    "mdmo": "Liu et al. 2016; 6 x 6 cells for 36 regions by landmarks, onset to apex for all frames, angle over pi",
     "lbp-top": "Zhao & Pietikainen 2007; 5 x 5 blocks as in Yan et al. 2014",
 }
 

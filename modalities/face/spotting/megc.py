@@ -1,4 +1,4 @@
-"""Detection tables of the MEGC spotting challenges, read and written.
+"""Detection tables of the MEGC spotting challenges: tables read and written, logs read.
 
 Two forms are in use, both with frames counted from 1 and both ends belonging to the interval:
 
@@ -19,7 +19,7 @@ from collections.abc import Iterable, Sequence
 from io import StringIO
 
 from data_schemas.errors import InvalidValueError, UnreadableFileError
-from modalities.face.spotting.evaluation import Spotted, pair
+from modalities.face.spotting.evaluation import Spotted
 
 COLUMNS = ("vid", "pred_onset", "pred_offset", "type")
 TYPES = {"micro": "me", "macro": "mae"}
@@ -75,39 +75,6 @@ def _spotted(row: dict[str, str], line: int) -> Spotted:
         got = f"{row['pred_onset']!r}, {row['pred_offset']!r}"
         raise UnreadableFileError(f"line {line} has no frame numbers", got=got) from error
     return Spotted(row["vid"].strip(), kind, onset, offset, emotion=(row.get("emotion") or "").strip())
-
-
-def write_log(truth: Sequence[Spotted], found: Sequence[Spotted], dataset: int = 1, iou: float = 0.5) -> str:
-    """A log as of 2019 and 2020: every interval with its verdict, by video and frame.
-
-    Args:
-        truth: True intervals, frames counted from 1.
-        found: Detections.
-        dataset: Its number, on the first line.
-        iou: Least intersection over union of a match.
-    """
-    lines = [str(dataset)]
-    for video in sorted({one.video for one in [*truth, *found]}):
-        verdicts: list[tuple[Spotted | None, Spotted | None]] = []
-        for kind in TYPES:
-            wanted = [one for one in truth if (one.video, one.kind) == (video, kind)]
-            given = [one for one in found if (one.video, one.kind) == (video, kind)]
-            pairs = dict(pair(wanted, given, iou))
-            verdicts += [(one, given[pairs[i]] if i in pairs else None) for i, one in enumerate(wanted)]
-            verdicts += [(None, one) for j, one in enumerate(given) if j not in pairs.values()]
-        lines += [_line(video, *verdict) for verdict in sorted(verdicts, key=_place)]
-    return "\n".join(lines) + "\n"
-
-
-def _place(verdict: tuple[Spotted | None, Spotted | None]) -> tuple[int, int]:
-    one = verdict[1] or verdict[0]
-    return (one.onset, one.offset) if one is not None else (0, 0)
-
-
-def _line(video: str, true: Spotted | None, found: Spotted | None) -> str:
-    frames = [str(frame) for one in (true, found) for frame in (("-", "-") if one is None else (one.onset, one.offset))]
-    verdict = "TP" if true and found else "FN" if true else "FP"
-    return f"{video:<10}" + "".join(f"{frame:<8}" for frame in frames) + verdict
 
 
 def read_log(text: str, longest_micro_frames: int) -> tuple[list[Spotted], list[Spotted]]:

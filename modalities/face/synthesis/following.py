@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.intervals import runs_of
 from modalities.face.synthesis.mesh import FaceMesh, Picture
 
 SMOOTH_S = 0.06
@@ -68,8 +69,7 @@ def smooth_path(
         float32 (n, 478, 2), 0 where not found.
     """
     out = np.zeros_like(points)
-    edges = np.flatnonzero(np.diff(np.r_[False, found, False].astype(np.int8)))
-    for first, end in edges.reshape(-1, 2):
+    for first, end in runs_of(found):
         for at in range(first, end):
             low = max(first, int(np.searchsorted(times_s, times_s[at] - 3 * SMOOTH_S)))
             high = min(end, int(np.searchsorted(times_s, times_s[at] + 3 * SMOOTH_S, side="right")))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -138,7 +139,12 @@ def find_threshold(probability: Numbers, right: NDArray[np.bool_]) -> float:
 
 
 def train_on(
-    samples: Samples, recipe: Recipe | None = None, *, seed: int = 0, hook: Hook = silent
+    samples: Samples,
+    recipe: Recipe | None = None,
+    *,
+    seed: int = 0,
+    hook: Hook = silent,
+    told: Mapping[str, Any] | None = None,
 ) -> DefaultRecogniser:
     """A recogniser from a lab's own labelled flow maps, calibrated by folds that keep persons whole.
 
@@ -147,6 +153,7 @@ def train_on(
         recipe: How; by default the usual one with `OWN_UPDATES`.
         seed: Of everything.
         hook: Told of each stage.
+        told: What the card says under `trained_on`: study and people, in pseudonyms; by default that nobody knows.
 
     Returns:
         A recogniser; its card holds the out-of-fold scores of forced answers. How much structure a map must have is
@@ -188,7 +195,8 @@ def train_on(
             "name": "a lab's own recogniser", "temperature": temperature,
             "unsure_below": find_threshold(softmax(logits / temperature), right),
             "least_structure": DefaultRecogniser.load().card["least_structure"], "classes": list(CLASSES),
-            "trained_on": f"{len(samples)} labelled flow maps of {len(persons)} persons "
+            "trained_on": dict(told or {"study": "unknown", "people": "unknown"}),
+            "data": f"{len(samples)} labelled flow maps of {len(persons)} persons "
             f"({', '.join(sorted(set(samples.dataset.tolist())))})",
             "samples_by_class": counts.tolist(), "plan": {"seed": seed, **asdict(recipe)},
             "out_of_fold_figures": {

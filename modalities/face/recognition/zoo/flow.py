@@ -1,11 +1,12 @@
-"""Networks on maps of flow from onset to apex (u, v, strain; 28 x 28)."""
+"""Networks on flow: maps from onset to apex (u, v, strain; 28 x 28), and frames of it."""
 
 from __future__ import annotations
 
 from modalities.face.recognition.inputs import FlowMap
+from modalities.face.recognition.inputs_clip import ClipFrames
 from modalities.face.recognition.layers_attention import ExpressionBranches, SqueezeExcitation
 from modalities.face.recognition.layers_capsule import Capsules
-from modalities.face.recognition.layers_parts import AsDepth, Average, Beside, Conv, Hidden, Region
+from modalities.face.recognition.layers_parts import Average, Beside, Conv, Hidden, Region
 from modalities.face.recognition.networks_assembled import Assembled, Stream
 from modalities.face.recognition.schedule import Schedule
 from modalities.face.recognition.schedule_losses import CapsuleMargin
@@ -13,7 +14,7 @@ from modalities.face.recognition.zoo.published import Published
 
 MAPS = FlowMap(scale=1.0)
 USUAL = Schedule(updates=120, rate=2e-3, batch=32)
-"""Fixed on simulated people alone: see the curves in `schedule_study`."""
+"""Fixed on simulated people alone: `python -m benchmarks.schedule_study` prints the curves."""
 
 _QUARTERS = (Region(0, 0.5, 0, 0.5), Region(0, 0.5, 0.5, 1), Region(0.5, 1, 0, 0.5), Region(0.5, 1, 0.5, 1))
 _EYES_MOUTH = (Region(0, 0.5, 0, 0.5), Region(0, 0.5, 0.5, 1), Region(0.5, 1, 0.15, 0.85))
@@ -32,10 +33,11 @@ FLOW = [
         Assembled((Stream(channels=(0, 1)), Stream(channels=(2,))), tail=(Hidden(64, dropout=0.5),)),
         USUAL,
         "balanced_cross_entropy",
-        "two shallow streams cut from AlexNet, flow and strain; a quarter of the channels, 28 pixels instead of 227",
+        "two shallow streams in the manner of AlexNet, flow and strain; kernels of 5 and 3 instead of 11 and 5, a "
+        "quarter of the channels, batch normalisation, 28 pixels instead of 227",
         "Khor et al., Dual-stream shallow networks for facial micro-expression recognition",
         2019,
-        "reduced",
+        "kind of",
     ),
     Published(
         "feature-refinement",
@@ -75,12 +77,12 @@ FLOW = [
     ),
     Published(
         "flow-3d-cnn",
-        MAPS,
-        (AsDepth(), Conv(6, (3, 5, 5), stride=(1, 2, 2)), Conv(12, 3, stride=(1, 2, 2)), Conv(24, 3, pool=(3, 1, 1))),
+        ClipFrames(8, 24, ("flow",)),
+        (Conv(6, (3, 5, 5), stride=(1, 2, 2)), Conv(12, 3, stride=(1, 2, 2)), Conv(24, 3, pool=2)),
         Assembled(tail=(Hidden(64, dropout=0.5),)),
         USUAL,
         "balanced_cross_entropy",
-        "u, v and strain of one flow are the depth, where the paper has frames",
+        "u and v of 8 frames through one chain of 3-D convolutions, three layers; no stream of grey pictures",
         "Li et al., Micro-expression recognition based on 3D flow convolutional neural network",
         2019,
         "kind of",
@@ -92,9 +94,10 @@ FLOW = [
         Assembled(tuple(Stream(first=(one,)) for one in _EYES_MOUTH), tail=(Hidden(64, dropout=0.5),)),
         USUAL,
         "balanced_cross_entropy",
-        "streams for both eyes and the mouth with squeeze and excitation; maps of flow instead of pictures",
-        "SETFNet, three-stream network with feature enhancement, as the survey of Li et al. describes it",
-        2022,
+        "streams for both eyes and the mouth with squeeze and excitation; maps of flow and 2-D convolutions instead of "
+        "pictures over time and 3-D ones",
+        "Yao et al., Three stream 3D CNN with SE block for micro-expression recognition (SETFNet in Li et al. 2022)",
+        2020,
         "kind of",
     ),
     Published(

@@ -22,7 +22,13 @@ _LOSSES: tuple[tuple[str, Any, str, int], ...] = (
     ("adaptive-focal", Focal(adaptive=True), "Lin et al. 2017, with weight and gamma by class", 2017),
     ("center", Metric("center"), "Wen et al., A discriminative feature learning approach (center loss)", 2016),
     ("triplet", Metric("triplet", margin=0.3), "Schroff et al., FaceNet; hardest pairs of Hermans et al. 2017", 2015),
-    ("contrastive", Metric("contrastive"), "Hadsell et al., Dimensionality reduction by an invariant mapping", 2006),
+    (
+        "contrastive",
+        Metric("contrastive", margin=1.0),
+        "Hadsell et al., Dimensionality reduction by an invariant mapping",
+        2006,
+    ),
+    ("cosine", "cross_entropy", "the fixed network with a head of cosines, what large-margin is compared with", 2026),
     ("large-margin", LargeMargin(), "Wang et al., CosFace: large margin cosine loss", 2018),
 )
 
@@ -31,7 +37,7 @@ LOSSES = [
         f"loss-{name}",
         MAPS,
         BLOCK,
-        FIXED if name != "large-margin" else Assembled(tail=FIXED.tail, head=Cosine()),
+        Assembled(tail=FIXED.tail, head=Cosine()) if name in ("cosine", "large-margin") else FIXED,
         USUAL,
         loss,
         "one row of the comparison of losses",

@@ -31,6 +31,17 @@ _TWO = Assembled((Stream(channels=(0, 1)), Stream(channels=(2,))), tail=(Hidden(
 
 STRATEGIES = [
     Published(
+        "two-streams",
+        MAPS,
+        BLOCK,
+        _TWO,
+        USUAL,
+        "cross_entropy",
+        "the network of mima-net, geme and identity-multi-task by itself: what they are compared with",
+        "a control of the comparison",
+        2026,
+    ),
+    Published(
         "macro-fine-tuned",
         MAPS,
         BLOCK,

@@ -1,10 +1,11 @@
-"""Graphs of a face on maps of flow: places or action units are nodes.
+"""Graphs of a face on flow: places or action units are nodes.
 
 The maps are aligned crops, so that places of a face are the same pixels in each of them (`layers_graph.PLACES`).
 """
 
 from __future__ import annotations
 
+from modalities.face.recognition.inputs_clip import ClipFrames
 from modalities.face.recognition.layers_graph import (
     AskedByUnits,
     GraphAttention,
@@ -14,7 +15,7 @@ from modalities.face.recognition.layers_graph import (
     TimeConvolution,
     Transformer,
 )
-from modalities.face.recognition.layers_parts import AsDepth, Average, Conv, Hidden
+from modalities.face.recognition.layers_parts import Average, Conv, Hidden
 from modalities.face.recognition.networks_assembled import Assembled, Stream
 from modalities.face.recognition.schedule_losses import Beside as LabelBeside
 from modalities.face.recognition.zoo.flow import MAPS, USUAL
@@ -35,12 +36,13 @@ STRUCTURE = [
     ),
     Published(
         "mer-gcn",
-        MAPS,
-        (AsDepth(), Conv(6, (3, 5, 5), stride=(1, 2, 2)), Conv(12, 3, stride=(1, 2, 2)), Average(3)),
+        ClipFrames(8, 24, ("flow",)),
+        (Conv(6, (3, 5, 5), stride=(1, 2, 2)), Conv(12, 3, stride=(1, 2, 2)), Average(3)),
         Assembled(tail=(Hidden(48), AskedByUnits(16))),
         USUAL,
         "balanced_cross_entropy",
-        "a graph of 14 action units by EMFACS asks features of a 3-D convolution; u, v, strain are its depth",
+        "a graph of 14 action units by EMFACS asks features of 3-D convolutions over 8 frames of flow; edges by what "
+        "expressions show together instead of counts in a corpus",
         "Lo et al., MER-GCN: relation modeling with graph convolutional networks",
         2020,
         "kind of",
@@ -52,7 +54,8 @@ STRUCTURE = [
         Assembled(),
         USUAL,
         LabelBeside("units"),
-        "a node for each action unit, attention keeps half of them; coded units are learnt beside the class",
+        "a node for each action unit, attention to units shown together keeps half of them; coded units are learnt "
+        "beside the class",
         "Xie et al., AU-assisted graph attention convolutional network",
         2020,
         "kind of",
@@ -79,7 +82,8 @@ STRUCTURE = [
         Assembled((Stream(), Stream(parts=(Nodes("places", side=7, where=False), GraphAttention(32), NodeMean())))),
         USUAL,
         "balanced_cross_entropy",
-        "a stream of places with their motion, a stream of squares of flow around them, attention in both",
+        "no landmarks: 28 fixed places of the aligned crop with the flow there stand for the landmarks and their "
+        "displacement; a second stream of squares of flow around them; attention to near places in both",
         "Kumar & Bhanu, Micro-expression classification based on landmark relations (graph attention)",
         2021,
         "kind of",
