@@ -9,7 +9,7 @@ from data_schemas.intervals import Interval
 from data_schemas.time import to_ns
 from modalities.body.animation.camera import TrackerErrors
 from modalities.body.animation.performance import GESTURES, NEGATIVE, Act
-from modalities.body.animation.script import Scene, draw_clip, draw_sequence
+from modalities.body.animation.script import draw_clip, draw_sequence
 from modalities.body.gestures.clips import Clips
 from modalities.body.gestures.layouts import of_skeleton
 from modalities.body.gestures.recogniser import Found, recognise
@@ -97,20 +97,3 @@ def matches(
         if all(act is not a and one is not f for a, f in out):
             out.append((act, one))
     return out
-
-
-def confusions(each: int, held_out: bool, first_seed: int = 0) -> dict[str, Counter[str]]:
-    """What was found in the clips of each class: for looking at, no figure."""
-    table: dict[str, Counter[str]] = {}
-    for name in (*GESTURES, *NEGATIVE):
-        table[name] = Counter()
-        for seed in range(first_seed, first_seed + each):
-            table[name].update(_words(draw_clip(name, seed, held_out)))
-    return table
-
-
-def _words(scene: Scene) -> list[str]:
-    events = recognise(scene.skeleton)
-    hit = matches(scene.acts, events, CLIP_IOU)
-    missed = [] if hit or not scene.acts else ["(missed)"]
-    return ["ok" if any(one is f for _, f in hit) else one.name for one in events] + missed

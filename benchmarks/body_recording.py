@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -68,7 +69,7 @@ def flow_rhythm(video: Video) -> float:
     """Rate at which the power of the dense flow, summed over all pixels, is greatest, Hz."""
     import cv2
 
-    method = cv2.DISOpticalFlow_create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
+    method: Any = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     before, flows, times = None, [], []
     for frame in video.frames():
         grey = cv2.cvtColor(as_picture(frame.image, 480), cv2.COLOR_RGB2GRAY)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from benchmarks.physiology_signals import draw_ecg, draw_eda, draw_noise
 from data_schemas.event import Event
 from data_schemas.features import Encoding
-from data_schemas.intervals import Interval
+from data_schemas.intervals import Interval, runs_of
 from data_schemas.stream import Signal, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
 from modalities.base import Task
@@ -79,7 +79,7 @@ def score_beats(beats: Beats, rate_hz: float, truth_s: Values) -> dict[str, floa
     good = beats.good
     kept_hit, kept_seen = match(at[good], truth_s, TOLERANCE_S)
     inside = np.zeros(len(truth_s), bool)
-    for first, stop in np.flatnonzero(np.diff(np.r_[False, good, False])).reshape(-1, 2).tolist():
+    for first, stop in runs_of(good):
         inside |= (truth_s >= at[first] - TOLERANCE_S) & (truth_s <= at[stop - 1] + TOLERANCE_S)
     return {
         "sensitivity": float(seen.mean()),

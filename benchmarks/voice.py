@@ -68,7 +68,7 @@ def measure_pitch(full: bool) -> dict[str, float]:
             inside = (times > EDGE_S) & (times < times[-1] - EDGE_S)
             heard = voice.voiced & inside
             errors.append(np.abs(voice.pitch_hz[heard] / vowel.pitch_at(times[heard]) - 1))
-            frames += np.count_nonzero(inside)
+            frames += int(np.count_nonzero(inside))
         error = np.concatenate(errors)
         figures[f"{prefix}pitch_error"] = float(np.median(error))
         figures[f"{prefix}pitch_gross"] = float(np.mean(error > 0.2))
@@ -80,10 +80,17 @@ def _vowels(full: bool, rng: np.random.Generator) -> Iterator[Vowel]:
     chosen = VOWELS if full else VOWELS[::3]
     for _, formants, _ in chosen:
         for f0 in STEADY_HZ:
-            yield make_vowel(lambda t, f0=f0: f0, tract(formants, f0), 1.2, rng, jitter=0.003, shimmer=0.02)
+            yield make_vowel(_steady(f0), tract(formants, f0), 1.2, rng, jitter=0.003, shimmer=0.02)
         for low, high in GLIDES_HZ:
-            glide: Callable[[float], float] = lambda t, low=low, high=high: low * (high / low) ** (t / 1.2)  # noqa: E731
-            yield make_vowel(glide, tract(formants, low), 1.2, rng, jitter=0.003, shimmer=0.02)
+            yield make_vowel(_glide(low, high), tract(formants, low), 1.2, rng, jitter=0.003, shimmer=0.02)
+
+
+def _steady(f0: float) -> Callable[[float], float]:
+    return lambda t: f0
+
+
+def _glide(low: float, high: float) -> Callable[[float], float]:
+    return lambda t: low * (high / low) ** (t / 1.2)
 
 
 def measure_formants(full: bool) -> dict[str, float]:
@@ -93,7 +100,7 @@ def measure_formants(full: bool) -> dict[str, float]:
     for _, formants, _ in VOWELS:
         for f0 in (100.0, 130.0, 180.0, 230.0) if full else (110.0, 200.0):
             planted = tract(formants, f0)
-            voice = analyse(as_audio(make_vowel(lambda t, f0=f0: f0, planted, 0.8, rng, jitter=0.01).sound))
+            voice = analyse(as_audio(make_vowel(_steady(f0), planted, 0.8, rng, jitter=0.01).sound))
             for at in range(3):
                 heard = voice.detail.formants_hz[:, at]
                 errors[at].append(np.abs(heard[heard > 0] / planted[at] - 1))
@@ -107,9 +114,7 @@ def measure_perturbation(full: bool) -> dict[str, float]:
     for _, formants, _ in VOWELS if full else VOWELS[::3]:
         for f0 in (90.0, 120.0, 180.0, 240.0, 320.0) if full else (110.0, 220.0):
             for planted in PLANTED:
-                vowel = make_vowel(
-                    lambda t, f0=f0: f0, tract(formants, f0), 1.5, rng, jitter=planted[0], shimmer=planted[1]
-                )
+                vowel = make_vowel(_steady(f0), tract(formants, f0), 1.5, rng, jitter=planted[0], shimmer=planted[1])
                 detail = analyse(as_audio(vowel.sound)).detail
                 jitter.append(abs(float(detail.jitter[detail.regular].mean()) / vowel.jitter - 1))
                 shimmer.append(abs(float(detail.shimmer_db[detail.regular].mean()) / vowel.shimmer_db - 1))

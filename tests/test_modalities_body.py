@@ -17,7 +17,7 @@ from modalities.body.events import burst_limit, find_events, find_runs
 from modalities.body.geometry import measure, shoulder_width
 from modalities.body.pose import is_upright_body
 from modalities.body.skeleton import HANDS, JOINTS, MOVING, SHOULDERS, Skeleton, index_of
-from modalities.body.synthesis import Act, Errors, animate, draw_acts
+from tests.animated_skeletons import Act, Errors, animate, draw_acts
 
 PERFECT = Errors(0, 0, 0, 0)
 TOUCH = Act("hand_to_face", "left", "mouth", 2.0, 5.0, (2.5, 4.5))

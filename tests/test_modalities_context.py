@@ -19,7 +19,6 @@ from modalities.context.cues import (
     cues_as_stream,
     expected_of,
     kind_of,
-    people_columns,
     person_of,
     stakes_of,
 )  # fmt: skip
@@ -246,14 +245,3 @@ def test_answers_and_stakes_are_columns_of_time() -> None:
 def test_stakes_are_numbers_or_words(cell: object, expected: float | None) -> None:
     assert stakes_of(mark(0, stakes=cell)) == expected
     assert stakes_of(mark(0)) is None
-
-
-def test_what_the_manifest_says_of_people() -> None:
-    manifest = Manifest.model_validate(
-        {
-            "name": "s",
-            "people": [{"id": "p01", "role": "suspect", "sex": "f"}, {"id": "p02"}],
-            "streams": [{"name": "a", "kind": "ignore", "file": "a.csv"}],
-        }
-    )
-    assert people_columns(manifest) == {"p01": {"role": "suspect", "sex": "f"}, "p02": {}}

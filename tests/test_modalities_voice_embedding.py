@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from benchmarks.voice_sounds import as_audio
 from data_schemas.errors import InvalidValueError, MissingFileError, TelltaleError, UnreadableFileError
@@ -75,13 +77,16 @@ def test_weights_of_a_torchaudio_model(tmp_path: Path, monkeypatch: pytest.Monke
 
     monkeypatch.setattr(models, "small", small, raising=False)
     torch.manual_seed(0)
-    torch.save(small().state_dict(), tmp_path / "weights.pt")
-    model = load_speech_model(tmp_path / "weights.pt", "small")
+    save_file(small().state_dict(), tmp_path / "weights.safetensors")
+    model = load_speech_model(tmp_path / "weights.safetensors", "small")
     found = embed(as_audio(np.random.default_rng(0).uniform(-0.5, 0.5, 16000)), model)
     assert found.vectors.shape[1] == 16 and np.isfinite(found.vectors).all() and len(found.vectors) > 30
     with pytest.raises(InvalidValueError, match="do not fit"):
-        torch.save({"other": torch.zeros(1)}, tmp_path / "wrong.pt")
-        load_speech_model(tmp_path / "wrong.pt", "small")
+        save_file({"other": torch.zeros(1)}, tmp_path / "wrong.safetensors")
+        load_speech_model(tmp_path / "wrong.safetensors", "small")
+    torch.save(small().state_dict(), tmp_path / "weights.pt")
+    with pytest.raises(UnreadableFileError, match="save_file"):
+        load_speech_model(tmp_path / "weights.pt", "small")
 
 
 def test_bad_files(tmp_path: Path) -> None:
@@ -94,6 +99,30 @@ def test_bad_files(tmp_path: Path) -> None:
         load_speech_model(tmp_path / "text.pt", "wav2vec2_base")
     with pytest.raises(InvalidValueError, match="no such factory"):
         load_speech_model(tmp_path / "text.pt", "no_such_model")
+
+
+@pytest.mark.parametrize("foreign", ["torch.from_file('x')", "ops.image.read_file('x')", "def __setstate__(self): 0"])
+def test_code_that_does_more_than_compute_is_refused_before_it_is_loaded(tmp_path: Path, foreign: str) -> None:
+    bad = tmp_path / "bad.pt"
+    with zipfile.ZipFile(saved(Frames(), tmp_path)) as held, zipfile.ZipFile(bad, "w") as out:
+        for name in held.namelist():
+            more = f"\n# {foreign}\n".encode() if name.endswith(".py") else b""
+            out.writestr(name, held.read(name) + more)
+    with pytest.raises(UnreadableFileError, match="more than compute"):
+        load_speech_model(bad)
+
+
+@pytest.mark.parametrize("name", ["model.pt", "model.safetensors"])
+def test_a_pickle_is_refused_and_never_run(tmp_path: Path, name: str) -> None:
+    class Bomb:
+        def __reduce__(self) -> tuple[object, tuple[str]]:
+            return Path.touch, (tmp_path / "ran",)  # type: ignore[return-value]
+
+    torch.save({"weights": Bomb()}, tmp_path / name)
+    for architecture in (None, "wav2vec2_base"):
+        with pytest.raises(UnreadableFileError):
+            load_speech_model(tmp_path / name, architecture)
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("module", [torch.nn.Linear(3, 3), torch.nn.Flatten(0), torch.nn.Unflatten(1, (1, 1, -1))])

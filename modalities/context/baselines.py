@@ -98,6 +98,10 @@ def baseline_intervals(events: Iterable[Event], person: str | None = None) -> In
     )
 
 
+_MEASURES = ("linear", "hold")
+"""Joins of columns that are measured on a scale."""
+
+
 def relative_to_baseline(
     track: Track, features: Sequence[FeatureSpec], baseline: IntervalSet, wanted: Sequence[str] | None = None
 ) -> Relative:
@@ -105,7 +109,7 @@ def relative_to_baseline(
 
     Args:
         track: Of one person and channel, session clock.
-        features: Declarations of its columns, in any order; labels and 0/1 columns (join "nearest") are passed over.
+        features: Declarations of its columns, in any order; labels, 0/1 columns, counts and angles are passed over.
         baseline: From `baseline_intervals`; empty where none was recorded: then the whole session is the scale, and a
             warning says so.
         wanted: Names of the features to scale; by default all.
@@ -114,7 +118,7 @@ def relative_to_baseline(
     names = [
         name
         for name in track.names
-        if name in declared and declared[name].join != "nearest" and (wanted is None or name in wanted)
+        if name in declared and declared[name].join in _MEASURES and (wanted is None or name in wanted)
     ]
     inside = baseline.contains(track.times_ns)
     step_s = float(np.median(np.diff(track.times_ns))) / NS_PER_S if len(track.times_ns) > 1 else 0.0

@@ -10,7 +10,6 @@ from data_schemas.session import Manifest
 from data_schemas.stream import Mark, Marks, StreamInfo
 from data_schemas.time import to_ns
 
-PERSON_COLUMNS = ("role", "sex", "age_group", "culture")
 EMOTIONS = ("negative", "positive", "surprise", "neutral")
 
 _KINDS: dict[str, tuple[str, ...]] = {
@@ -110,18 +109,6 @@ def stakes_of(row: Mark) -> float | None:
     except ValueError:
         return None
     return number if math.isfinite(number) else None
-
-
-def people_columns(manifest: Manifest) -> dict[str, dict[str, str]]:
-    """What the manifest says of each person that does not change over time: role, sex, age_group, culture.
-
-    Returns:
-        By person, the columns that are given; what is not given is absent.
-    """
-    return {
-        person.id: {name: value for name in PERSON_COLUMNS if (value := str(getattr(person, name)))}
-        for person in manifest.people
-    }
 
 
 def _cells(row: Mark, names: tuple[str, ...]) -> list[str]:

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.features import Track
+from data_schemas.intervals import runs_of
 from data_schemas.stream import Signal
 from data_schemas.time import NS_PER_S, Int64Array
 
@@ -100,9 +101,8 @@ def blinks_of(pupil: Signal, person: str | None = None) -> list[Event]:
         return []
     _, seen = _mean([pupil.column(name) for name in names])
     times = pupil.times_ns
-    edges = np.diff(np.r_[1, seen.astype(np.int8), 1])
     out = []
-    for lost, back in zip(np.flatnonzero(edges == -1).tolist(), np.flatnonzero(edges == 1).tolist(), strict=True):
+    for lost, back in runs_of(~seen):
         if lost == 0 or back >= len(times):
             continue
         start, end = int(times[lost]), int(times[back])

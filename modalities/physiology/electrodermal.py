@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.event import Event
+from data_schemas.intervals import runs_of
 from data_schemas.stream import Signal
 from data_schemas.time import NS_PER_S, Int64Array
 from modalities.physiology import skin
@@ -42,14 +43,14 @@ def read_skin(signal: Signal, column: str, grid_ns: Int64Array, person: str) -> 
         off += _bounds(slow, is_off)
         noisy += _bounds(slow, is_noisy)
         spoiled = is_off | is_noisy
-        for first, stop in _runs(~_long(spoiled, skin.LONGEST_BRIDGE_S * slow.rate_hz)):
+        for first, stop in runs_of(~_long(spoiled, skin.LONGEST_BRIDGE_S * slow.rate_hz)):
             whole = first == 0 and stop == len(slow.values)
             piece = slow if whole else Stretch(int(slow.times_of([first])[0]), slow.rate_hz, slow.values[first:stop])
             bad = spoiled[first:stop]
             if piece.seconds < skin.SHORTEST_S:
                 continue
             bridged, level = skin.bridged(piece, bad) if bad.any() else (piece, piece)
-            kept += [Stretch(int(piece.times_of([a])[0]), piece.rate_hz, piece.values[a:b]) for a, b in _runs(~bad)]
+            kept += [Stretch(int(piece.times_of([a])[0]), piece.rate_hz, piece.values[a:b]) for a, b in runs_of(~bad)]
             _fill(grid_ns, skin.smooth(bridged), bad, tonic, phasic)
             smooth = skin.smooth(level)
             found = skin.find_responses(smooth, skin.noise_in(piece, thinned), microsiemens)
@@ -105,7 +106,7 @@ def _seen(one: skin.Response, bad: NDArray[np.bool_]) -> bool:
 def _long(spoiled: NDArray[np.bool_], samples: float) -> NDArray[np.bool_]:
     """Runs that are longer than this, or touch an end."""
     out = np.zeros(len(spoiled), bool)
-    for first, stop in _runs(spoiled):
+    for first, stop in runs_of(spoiled):
         out[first:stop] = stop - first > samples or first == 0 or stop == len(spoiled)
     return out
 
@@ -152,10 +153,5 @@ def _response_rate(grid_ns: Int64Array, kept: list[Stretch], events: list[Event]
     return Column(rate, here & (observed >= _LEAST_OBSERVED_S))
 
 
-def _runs(flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
-
-
 def _bounds(stretch: Stretch, flags: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    return [(int(a), int(b)) for a, b in (stretch.times_of(run).tolist() for run in _runs(flags))]
+    return [(int(a), int(b)) for a, b in (stretch.times_of(run).tolist() for run in runs_of(flags))]

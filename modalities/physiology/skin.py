@@ -9,6 +9,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.intervals import runs_of
 from modalities.physiology.beats import quietly
 from modalities.physiology.stretches import Stretch
 
@@ -113,7 +114,7 @@ def find_jolts(stretch: Stretch) -> Flags:
     over = x - median_filter(x, size, mode="nearest")
     limit = np.maximum(_SPIKE_US + 0.1 * spread, 6 * noise)
     found = over < -limit
-    for first, stop in _runs(over > limit):
+    for first, stop in runs_of(over > limit):
         found[first:stop] = _falls_at_once(x, first + int(x[first:stop].argmax()), rate)
     step = max(1, round(0.3 * rate))
     change = x[step:] - x[:-step]
@@ -121,15 +122,14 @@ def find_jolts(stretch: Stretch) -> Flags:
     moved = moved[step // 2 : step // 2 + len(change)]
     jump = (np.abs(change) > np.maximum(_JUMP_US, 8 * noise)) & (np.abs(change) > 0.75 * moved)
     falls = np.flatnonzero(jump & (change < 0))
-    for first, stop in _runs(jump & (change > 0)):
+    for first, stop in runs_of(jump & (change > 0)):
         paired = len(falls) and np.min(np.abs(falls - first)) < _ONE_ARTEFACT_S * rate
         later = x[min(stop + step + round(2 * rate), len(x) - 1)]
         if paired or later > x[first] + 0.85 * (x[min(stop + step, len(x) - 1)] - x[first]):
             found[first : stop + step] = True
     for at in falls.tolist():
         found[at : at + step + 1] = True
-    edges = np.flatnonzero(np.diff(np.r_[False, found, False])).reshape(-1, 2)
-    for (first, before), (after, stop) in pairwise(edges.tolist()):
+    for (first, before), (after, stop) in pairwise(runs_of(found)):
         gap = (after - before) / rate
         between, outside = float(np.median(x[before:after])), x[[max(first - 1, 0), min(stop, len(x) - 1)]]
         if gap < 0.5 or (gap < _ONE_ARTEFACT_S and np.min(np.abs(between - outside)) > _JUMP_US):
@@ -141,11 +141,6 @@ def _falls_at_once(x: Values, top: int, rate: float) -> bool:
     """Whether 0.3 s after a peak nearly half of its rise in the second before is lost."""
     height = x[top] - x[max(0, top - round(rate)) : top + 1].min()
     return bool(x[top] - x[min(len(x) - 1, top + round(0.3 * rate))] > 0.45 * height)
-
-
-def _runs(flags: Flags) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def bridged(stretch: Stretch, spoiled: Flags) -> tuple[Stretch, Stretch]:
@@ -161,8 +156,7 @@ def bridged(stretch: Stretch, spoiled: Flags) -> tuple[Stretch, Stretch]:
     sound = np.flatnonzero(~spoiled)
     x = np.interp(np.arange(len(x)), sound, x[sound])
     level = x.copy()
-    edges = np.flatnonzero(np.diff(np.r_[False, spoiled, False])).reshape(-1, 2)
-    for first, stop in edges.tolist():
+    for first, stop in runs_of(spoiled):
         if first > 0 and stop < len(x):
             rise = x[stop] - x[first - 1]
             level[first:] -= np.interp(np.arange(first, len(x)), (first - 1, stop), (0, rise))

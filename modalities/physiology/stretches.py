@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from data_schemas.intervals import runs_of
 from data_schemas.stream import Signal
 from data_schemas.time import NS_PER_S, Int64Array
 
@@ -110,9 +111,8 @@ def cut(signal: Signal, column: str, *, bridge_s: float, flat_s: float | None) -
 def _flat(values: Values, samples: float) -> Flags:
     """Where the value stays the same for at least this many samples, bool (n,)."""
     still = np.abs(np.diff(values)) <= 1e-9 * np.maximum(np.abs(values[1:]), 1e-9)
-    edges = np.flatnonzero(np.diff(np.r_[False, still, False].astype(np.int8)))
     off = np.zeros(len(values), bool)
-    for first, stop in edges.reshape(-1, 2).tolist():
+    for first, stop in runs_of(still):
         if stop - first + 1 >= max(samples, 3):
             off[first : stop + 1] = True
     return off

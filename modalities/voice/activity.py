@@ -13,6 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.intervals import runs_of
+
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
 
@@ -91,19 +93,13 @@ def find_speech(
     stay = able & ((excess > _UNVOICED_DB) | ((excess > _STAY_DB) & voiced))
     speech = np.zeros(len(level), bool)
     lively = (_liveliness(bands_db, able) > _VARIATION_DB) & ~_held_tones(pitch_hz)
-    for first, stop in runs(_close(core | _near(seed, stay), able | silent, _CLOSE_FRAMES)):
+    for first, stop in runs_of(_close(core | _near(seed, stay), able | silent, _CLOSE_FRAMES)):
         if stop - first >= _LEAST_FRAMES and np.count_nonzero(seed[first:stop]) >= _LEAST_VOICED:
             speech[first:stop] = lively[first:stop]
-    for first, stop in runs(speech):
+    for first, stop in runs_of(speech):
         if stop - first < _LEAST_FRAMES or np.count_nonzero(seed[first:stop]) < _LEAST_VOICED:
             speech[first:stop] = False
     return Activity(speech, excess.astype(np.float32), _sum_db(floor_db))
-
-
-def runs(flags: Flags) -> list[tuple[int, int]]:
-    """Half-open index ranges where `flags` (n,) is true."""
-    edges = np.flatnonzero(np.diff(np.r_[False, flags, False]))
-    return [(int(a), int(b)) for a, b in edges.reshape(-1, 2)]
 
 
 def _near(seed: Flags, stay: Flags) -> Flags:
@@ -112,7 +108,7 @@ def _near(seed: Flags, stay: Flags) -> Flags:
 
     reach = maximum_filter1d(seed.astype(np.uint8), 2 * _REACH_FRAMES + 1, mode="constant").astype(bool)
     linked = np.zeros(len(seed), bool)
-    for first, stop in runs((stay & reach) | seed):
+    for first, stop in runs_of((stay & reach) | seed):
         linked[first:stop] = bool(seed[first:stop].any())
     return linked
 
@@ -120,7 +116,7 @@ def _near(seed: Flags, stay: Flags) -> Flags:
 def _close(flags: Flags, bridge: Flags, frames: int) -> Flags:
     """Fill breaks shorter than `frames` that lie wholly in `bridge`: closures of stops within words."""
     out = flags.copy()
-    for first, stop in runs(~flags):
+    for first, stop in runs_of(~flags):
         if first > 0 and stop < len(flags) and stop - first < frames and bridge[first:stop].all():
             out[first:stop] = True
     return out
@@ -160,7 +156,7 @@ def _held_tones(pitch_hz: Floats) -> Flags:
     )
     notes = uniform_filter1d(_note_changes(octave, held > 0).astype(np.float64), window, mode="constant") * window
     music = (share > _HELD_SHARE) & (notes > _LEAST_NOTES - 0.5)
-    for first, stop in runs(music):
+    for first, stop in runs_of(music):
         if stop - first < window:
             music[first:stop] = False
     return music
@@ -170,7 +166,7 @@ def _note_changes(octave: NDArray[np.floating], held: Flags) -> Flags:
     """Where a held pitch begins that is another than the held one before."""
     out = np.zeros(len(held), bool)
     before = None
-    for first, stop in runs(held):
+    for first, stop in runs_of(held):
         pitch = float(np.median(octave[first:stop]))
         out[first] = before is not None and abs(pitch - before) > _NOTE_OCTAVES
         before = pitch

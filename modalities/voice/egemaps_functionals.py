@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
+from data_schemas.intervals import runs_of
 from data_schemas.stream import Audio
-from modalities.voice.activity import FRAMES_PER_S, runs
+from modalities.voice.activity import FRAMES_PER_S
 from modalities.voice.egemaps import BACKENDS, Descriptors, egemaps_lld
 from modalities.voice.egemaps_names import FUNCTIONAL_NAMES, LLD_NAMES, SPLIT, split_name
 
@@ -94,7 +95,7 @@ def _shape(stem: str, values: Doubles, valid: Flags) -> dict[str, float]:
     falling: list[float] = []
     if valid.any():
         least = _TURN_SHARE * float(np.ptp(np.percentile(values[valid], (5, 95))))
-        for first, stop in runs(valid):
+        for first, stop in runs_of(valid):
             points = turning_points(values[first:stop], max(least, 1e-9))
             for start, end in pairwise(points):
                 slope = (values[first + end] - values[first + start]) * FRAMES_PER_S / (end - start)
@@ -136,14 +137,14 @@ def _segments(descriptors: Descriptors, recorded: Flags) -> dict[str, float]:
     peaks = 0
     if recorded.any():
         least = _TURN_SHARE * float(np.ptp(np.percentile(loudness[recorded], (5, 95))))
-        for first, stop in runs(recorded):
+        for first, stop in runs_of(recorded):
             part = loudness[first:stop]
             points = turning_points(part, max(least, 1e-9))
             peaks += sum(
                 part[b] > part[a] and part[b] > part[c] for a, b, c in zip(points, points[1:], points[2:], strict=False)
             )
-    voiced = _lengths(runs(recorded & descriptors.voiced))
-    unvoiced = _lengths(runs(recorded & ~descriptors.voiced))
+    voiced = _lengths(runs_of(recorded & descriptors.voiced))
+    unvoiced = _lengths(runs_of(recorded & ~descriptors.voiced))
     level = descriptors.level_db[recorded].astype(np.float64)
     return {
         "loudnessPeaksPerSec": peaks / seconds if seconds else float("nan"),

@@ -1,8 +1,9 @@
 """A user's own speech model as a feature extractor: a TorchScript file, or weights of one of torchaudio's models.
 
-Nothing is shipped or fetched. A TorchScript file runs as it is and must come from somebody the user trusts, like any
-program. Weights alone (a state dict) need the name of the torchaudio factory that builds their architecture, such as
-"wav2vec2_base" (Baevski et al. 2020) or "hubert_base" (Hsu et al. 2021).
+Nothing is shipped or fetched. What a TorchScript file contains, and what is looked at before it is loaded, stands in
+`modalities.torchscript`. Weights alone (a state dict, as safetensors: never a pickle) need the name of the torchaudio
+factory that builds their architecture, such as "wav2vec2_base" (Baevski et al. 2020) or "hubert_base" (Hsu et al.
+2021).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from data_schemas.features import FeatureSpec
 from data_schemas.hook import Hook, silent
 from data_schemas.stream import Audio
 from data_schemas.time import Int64Array
+from modalities.torchscript import load_torchscript
 from modalities.voice.blocks import CONTEXT, HOP, RATE_HZ, Sound
 
 if TYPE_CHECKING:
@@ -31,6 +33,12 @@ WINDOW_S = 10.0
 MARGIN_S = 1.0
 """What the model hears before and after the part of its answer that is kept."""
 MOST_COLUMNS = 4096
+_EXPECTED = "a TorchScript file: forward(sound) -> vectors, sound float32 (1, samples) at 16 kHz"
+_WEIGHTS_ALONE = "For weights alone, name the factory in torchaudio.models with embedding_architecture."
+_CONVERT = (
+    "Weights that torch.save wrote are pickles, which can run anything: convert them once, where you trust them, with "
+    "safetensors.torch.save_file(torch.load('model.pt', weights_only=True), 'model.safetensors')."
+)
 
 
 @dataclass(frozen=True)
@@ -76,15 +84,16 @@ def load_speech_model(path: str | Path, architecture: str | None = None) -> Spee
     """Load a model from a file.
 
     Args:
-        path: TorchScript archive (`torch.jit.save`), or a state dict (`torch.save`).
+        path: TorchScript archive (`torch.jit.save`), or a state dict (`safetensors.torch.save_file`).
         architecture: For a state dict: name of a factory in `torchaudio.models` that needs no argument.
 
     Raises:
         MissingFileError: there is no such file.
         InvalidValueError: torchaudio has no such factory, or the weights do not fit it.
-        UnreadableFileError: the file is neither.
+        UnreadableFileError: the file is neither, or holds code that does more than compute.
     """
-    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load_file
 
     from modalities.voice.torchaudio_import import load_torchaudio
 
@@ -92,31 +101,28 @@ def load_speech_model(path: str | Path, architecture: str | None = None) -> Spee
     if not file.is_file():
         raise MissingFileError("no such speech model", file=file)
     if architecture is None:
-        try:
-            return SpeechModel(torch.jit.load(str(file), map_location="cpu").eval(), file.name)
-        except (RuntimeError, ValueError) as error:
-            raise UnreadableFileError(
-                "the file is no TorchScript model",
-                file=file,
-                got=str(error).splitlines()[0],
-                mend="For weights alone, name the factory in torchaudio.models with embedding_architecture.",
-            ) from error
+        return SpeechModel(load_torchscript(file, _EXPECTED, mend=_WEIGHTS_ALONE), file.name)
     factory = getattr(load_torchaudio().models, architecture, None)
     if factory is None or not callable(factory) or not architecture[:1].islower():
         raise InvalidValueError(
             "torchaudio.models has no such factory", got=architecture, expected="e.g. wav2vec2_base, hubert_base"
         )
     try:
-        weights = torch.load(str(file), map_location="cpu", weights_only=True)
+        weights = load_file(file)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise UnreadableFileError(
+            "the file holds no weights",
+            file=file,
+            got=str(error).splitlines()[0],
+            expected="safetensors",
+            mend=_CONVERT,
+        ) from error
+    try:
         module = factory()
         module.load_state_dict(weights)
     except (RuntimeError, TypeError, AttributeError) as error:
         what = f"the weights do not fit torchaudio.models.{architecture}"
         raise InvalidValueError(what, file=file, got=str(error).splitlines()[0]) from error
-    except (OSError, ValueError, EOFError, KeyError, ImportError) as error:
-        raise UnreadableFileError("the file holds no weights", file=file, got=str(error)) from error
-    except Exception as error:
-        raise UnreadableFileError("the file holds no weights", file=file, got=str(error).splitlines()[0]) from error
     return SpeechModel(module.eval(), file.name, architecture)
 
 

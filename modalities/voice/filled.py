@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.voice.activity import runs
+from data_schemas.intervals import runs_of
 from modalities.voice.rhythm import Span
 
 Floats = NDArray[np.float32]
@@ -52,11 +52,11 @@ def find_filled_pauses(pitch_hz: Floats, voiced: Flags, mfcc: Floats) -> list[Sp
     move = np.sqrt(np.sum((np.roll(smooth, -_REACH, axis=0) - np.roll(smooth, _REACH, axis=0)) ** 2, axis=1))
     usual = float(np.median(move[whole])) if whole.any() else 0.0
     steady = whole & (glide < _SEMITONES) & (move < _ENVELOPE * usual)
-    for first, stop in runs(~steady):
+    for first, stop in runs_of(~steady):
         if first > 0 and stop < n and stop - first <= _BRIDGE and voiced[first:stop].all():
             steady[first:stop] = True
     found = []
-    for first, stop in runs(steady):
+    for first, stop in runs_of(steady):
         begin, end = max(0, first - _REACH), min(n, stop + _REACH)
         if end - begin < LEAST_FRAMES + 2 * _REACH:
             continue

@@ -16,7 +16,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.voice.activity import runs
+from data_schemas.intervals import runs_of
 from modalities.voice.prediction import solve_predictors
 
 Floats = NDArray[np.float32]
@@ -72,7 +72,7 @@ def find_periods(
     """
     residual = _residual(sound, first_centre, hop, voiced, rate_hz)
     starts: list[NDArray[np.float64]] = []
-    for first, stop in runs(voiced):
+    for first, stop in runs_of(voiced):
         if stop - first >= 3:
             starts.append(_guess(sound, residual, first_centre, hop, first, pitch_hz[first:stop], rate_hz))
     begin = np.concatenate([one[:-1] for one in starts]) if starts else np.zeros(0)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from modalities.voice.activity import FRAMES_PER_S, runs
+from data_schemas.intervals import runs_of
+from modalities.voice.activity import FRAMES_PER_S
 
 Floats = NDArray[np.float32]
 Flags = NDArray[np.bool_]
@@ -82,7 +83,7 @@ def find_spans(speech: Flags, gap: Flags) -> list[Span]:
 
     A turn ends where there is no speech for 1 s, and at a gap of the recording; pauses never contain a gap.
     """
-    stretches = runs(speech)
+    stretches = runs_of(speech)
     lost = np.r_[0, np.cumsum(gap)]
     turns: list[list[int]] = []
     pauses: list[tuple[int, int]] = []

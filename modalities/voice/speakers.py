@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.intervals import runs_of
 from data_schemas.time import Int64Array
-from modalities.voice.activity import FRAMES_PER_S, runs
+from modalities.voice.activity import FRAMES_PER_S
 from modalities.voice.analysis import Voice
 
 Floats = NDArray[np.float32]
@@ -157,10 +158,10 @@ def _own_speech(microphone: Microphone, power: NDArray[np.float64], crossed: NDA
     above = 10 * np.log10(np.maximum(beyond, 1e-12) / noise)
     strongest = np.sort(above, axis=1)[:, -max(1, above.shape[1] // 3) :].mean(axis=1)
     own = microphone.speech & (strongest > _ABOVE_NOISE_DB)
-    for first, stop in runs(~own):
+    for first, stop in runs_of(~own):
         if first and stop < len(own) and stop - first < _CLOSE_FRAMES and microphone.speech[first:stop].all():
             own[first:stop] = True
-    for first, stop in runs(own):
+    for first, stop in runs_of(own):
         if stop - first < _LEAST_FRAMES:
             own[first:stop] = False
     return own

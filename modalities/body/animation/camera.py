@@ -49,7 +49,7 @@ class Camera:
 
 @dataclass(frozen=True)
 class TrackerErrors:
-    """What the tracker gets wrong; `benchmarks/body_noise.py` measures these on a recording.
+    """What the tracker gets wrong; `benchmarks/body_recording.py` measures these on a recording.
 
     Attributes:
         noise: Standard deviation of each joint from sample to sample, shoulder widths.
@@ -93,7 +93,7 @@ def film(
     depth = np.maximum(camera.distance_m - seen[..., 2], 0.3)
     points = np.stack([WIDTH / 2 + focal * seen[..., 0] / depth, HEIGHT / 2 - focal * seen[..., 1] / depth], axis=-1)
     shoulders_px = focal * 0.34 / camera.distance_m
-    occluded = _occluded(seen, errors)
+    occluded = _occluded(seen)
     factor = np.where(occluded, errors.hidden_noise, 1.0)[..., None] * shoulders_px
     points = points + factor * _errors_of(times_s, points.shape, errors, rng)
     hips = seen[:, index_of("left_hip", "right_hip")].mean(axis=1, keepdims=True)
@@ -122,7 +122,7 @@ def _rotate(body: FloatArray, camera: Camera) -> FloatArray:
     return np.stack([x, y, body[..., 1] * np.sin(pitch) + z * np.cos(pitch)], axis=-1)
 
 
-def _occluded(seen: FloatArray, errors: TrackerErrors) -> np.ndarray:
+def _occluded(seen: FloatArray) -> np.ndarray:
     """Joints that head, trunk or a hand hides, bool (n, 33)."""
     hidden = np.zeros(seen.shape[:2], dtype=bool)
     head = seen[:, index_of("left_ear", "right_ear")].mean(axis=1)

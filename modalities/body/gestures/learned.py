@@ -45,6 +45,7 @@ def save_gestures(trained: Trained, path: Path) -> None:
         "temperature": trained.temperature,
         "figures": trained.figures,
         "plan": trained.plan,
+        "trained_on": trained.trained_on,
     }
     weights = save({name: tensor.contiguous() for name, tensor in trained.network.state_dict().items()})
     for target, content in ((path, weights), (path.with_suffix(".json"), json.dumps(record, indent=1).encode())):
@@ -79,7 +80,7 @@ def load_gestures(path: Path) -> Trained:
         network.load_state_dict(load_file(path))
         trained = Trained(
             network.eval(), tuple(record["classes"]), int(record["frames"]), float(record["temperature"]),
-            record.get("figures", {}), record.get("plan", {}),
+            record.get("figures", {}), record.get("plan", {}), record.get("trained_on", {}),
         )  # fmt: skip
     except (SafetensorError, RuntimeError, KeyError, ValueError, AttributeError) as error:
         if isinstance(error, UnreadableFileError):

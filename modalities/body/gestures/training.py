@@ -58,6 +58,7 @@ class Trained:
         figures: `accuracy`, `macro_f1`, `chance` (share of the commonest class), `recall` by class, all of held-out
             persons; numbers of clips and persons.
         plan: How it was trained.
+        trained_on: Study and people, in pseudonyms; by default that nobody knows.
     """
 
     network: GestureNet
@@ -66,6 +67,7 @@ class Trained:
     temperature: float
     figures: dict[str, Any] = field(default_factory=dict)
     plan: dict[str, Any] = field(default_factory=dict)
+    trained_on: dict[str, Any] = field(default_factory=lambda: {"study": "unknown", "people": "unknown"})
 
     def classify(self, clips: Sequence[FloatArray]) -> FloatArray:
         """Probabilities (n, classes) of clips (t, 19, 3)."""
