@@ -8,10 +8,16 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.fuzz_seeds_text import TEXTS
+
+if TYPE_CHECKING:
+    from av.audio.stream import AudioStream
+    from av.video.stream import VideoStream
 
 MANIFEST = "manifest"
 """Stands among the readers for the manifest."""
@@ -68,9 +74,9 @@ def _media(folder: Path) -> list[Seed]:
     def write(name: str, codec: str, form: str, sound: str | None = None, **options: str) -> Seed:
         path = folder / name
         with av.open(str(path), "w") as out:
-            video = out.add_stream(codec, rate=25, options=options)
+            video = cast("VideoStream", out.add_stream(codec, rate=25, options=options))
             video.width, video.height, video.pix_fmt = 64, 48, form
-            audio = out.add_stream(sound, rate=16000) if sound else None
+            audio = cast("AudioStream", out.add_stream(sound, rate=16000)) if sound else None
             for at in range(10):
                 gray = form.startswith("gray16")
                 picture = np.full((48, 64) if gray else (48, 64, 3), at * 20, np.uint16 if gray else np.uint8)
@@ -86,13 +92,26 @@ def _media(folder: Path) -> list[Seed]:
             out.mux(video.encode(None))
         return Seed(name, {name: path.read_bytes()}, ("face_rgb", "body_video", "audio", "pulse", "face_depth"))
 
+    lab = [write(f"{codec}.mp4", codec, "yuv420p", "aac") for codec in ("libx264",) if _can_write(codec)]
     return [
         write("a.mp4", "mpeg4", "yuv420p", "aac"),
         write("b.mkv", "ffv1", "gray16le", "pcm_s16le"),
         write("c.avi", "mjpeg", "yuvj420p", "pcm_s16le"),
         write("d.ts", "mpeg2video", "yuv420p", "mp2"),
         write("e.webm", "libvpx", "yuv420p"),
+        *lab,
     ]
+
+
+def _can_write(codec: str) -> bool:
+    """Whether the FFmpeg that is installed has this encoder; H.264's is left out of some."""
+    import av
+
+    try:
+        av.codec.Codec(codec, "w")
+    except ValueError:
+        return False
+    return True
 
 
 def _images(folder: Path) -> list[Seed]:
@@ -108,7 +127,7 @@ def _images(folder: Path) -> list[Seed]:
         place = folder / name / "cam"
         place.mkdir(parents=True)
         for at in range(4):
-            picture = (np.arange(16 * 12).reshape(12, 16) * (at + 1)).astype(kind)
+            picture: NDArray[Any] = (np.arange(16 * 12).reshape(12, 16) * (at + 1)).astype(kind)
             (place / f"f_{at:03d}{suffix}").write_bytes(cv2.imencode(suffix, picture)[1].tobytes())
         if name in "pj":
             rows = "".join(f"f_{at:03d}{suffix},{at * 0.04}\n" for at in range(4))

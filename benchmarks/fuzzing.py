@@ -194,8 +194,8 @@ def _limit() -> None:
     for number in (signal.SIGPROF, signal.SIGALRM):
         signal.signal(number, signal.SIG_DFL)
     nowhere = os.open(os.devnull, os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(nowhere, number)
+    for handle in (0, 1, 2):
+        os.dup2(nowhere, handle)
 
 
 def _linux() -> bool:
@@ -268,8 +268,8 @@ def _try(reader: str, root: Path, seed: Seed, rng: random.Random, edges: Edges |
     grown = _peak() - before
     if grown > MEMORY:
         found.append(["memory", f"hundreds of MB for {seed.name}"])
-    for error in refusals:
-        found += _complaints(error, seed)
+    for refusal in refusals:
+        found += _complaints(refusal, seed)
     return read, found
 
 

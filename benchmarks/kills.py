@@ -13,6 +13,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,14 @@ class Survived:
 
     Attributes:
         kills: How many times something was killed while it worked.
+        resumed: How many results were made from steps that a killed one had finished.
         halves: Results that lay in their place without being whole, seen after a kill.
-        bytes_lost: Bytes of tables that differ from those of an undisturbed run, or are not there.
-        left_over: Files that a resumed run left in its scratch folder.
+        bytes_lost: Bytes of tables, over all results, that differ from those of an undisturbed run, or are not there.
+        left_over: Files that finished runs left in their scratch folder.
     """
 
     kills: int
+    resumed: int
     halves: int
     bytes_lost: int
     left_over: int
@@ -48,19 +51,22 @@ def job(manifest: Path, out: Path, session: str) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def kill_worker(folder: Path, kills: int, seed: int = 1) -> Survived:
-    """Analyse one session in worker processes that are killed at random moments, until one is let through.
+def kill_worker(folder: Path, kills: int, seed: int = 1, fidelity: str = "signal") -> Survived:
+    """Analyse one session in worker processes that are killed at random moments, each going on where the last was hit.
+
+    Whenever one gets through, its tables are compared, and all is thrown away, so that early steps are hit as well as
+    late ones; the last is let through, and what is killed before it has finished a step: something is resumed always.
 
     Args:
         folder: Empty folder to work in.
-        kills: How many workers to kill; every fourth time all finished work is thrown away, so that early steps are
-            hit as well as late ones.
+        kills: How many workers to kill.
         seed: Of session and moments.
+        fidelity: Of the simulated session: "signal", or "rendered" with videos of face and body.
 
     Raises:
         RuntimeError: a worker failed of itself.
     """
-    words = [sys.executable, "-m", "benchmarks.kills", str(folder), str(kills), str(seed)]
+    words = [sys.executable, "-m", "benchmarks.kills", str(folder), str(kills), str(seed), fidelity]
     alone = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
     done = subprocess.run(
         words, capture_output=True, text=True, cwd=ROOT, check=False, env=alone
@@ -70,64 +76,84 @@ def kill_worker(folder: Path, kills: int, seed: int = 1) -> Survived:
     return Survived(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def _killed_here(folder: Path, kills: int, seed: int) -> Survived:
+def _killed_here(folder: Path, kills: int, seed: int, fidelity: str) -> Survived:
     from pipeline.batch.layout import Layout
     from pipeline.batch.worker import run_session
     from pipeline.simulate.session import simulate_study
 
-    simulate_study(folder / "study", 1, seconds=10, seed=5, fidelity="signal")
+    simulate_study(folder / "study", 1, seconds=10, seed=5, fidelity=fidelity)
     (place,) = (folder / "study").iterdir()
     manifest, name = place / "session.toml", place.name
     peace, war = Layout(folder / "peace"), Layout(folder / "war")
     for layout in (peace, war):
         layout.make(folder / "study")
-    if (answer := run_session(job(manifest, peace.root, name)))["status"] != "done":  # imports all that a child needs
-        raise RuntimeError(str(answer))
-    shutil.rmtree(peace.root / name)
-    shutil.rmtree(peace.cache_of(name))
+    way = "spawn" if fidelity == "rendered" else "fork"  # MediaPipe's threads do not survive a fork
+    if way == "fork" and (answer := run_session(job(manifest, peace.root, name)))["status"] != "done":
+        raise RuntimeError(str(answer))  # what a child needs is imported by now
+    shutil.rmtree(peace.root / name, ignore_errors=True)
+    shutil.rmtree(peace.cache_of(name), ignore_errors=True)
     started = time.monotonic()
-    _one_life(job(manifest, peace.root, name))
+    _one_life(job(manifest, peace.root, name), way)
     took = time.monotonic() - started
-    rng, killed, halves = random.Random(seed), 0, 0
-    while killed < kills:
-        died = _one_life(job(manifest, war.root, name), rng.uniform(0, 1.2 * took + 0.1))
+    rng, killed, resumed, halves, lost, left = random.Random(seed), 0, 0, 0, 0, 0
+    while True:
+        war.clean()
+        before = _kept(war.cache_of(name))
+        last = killed >= kills
+        if killed == kills - 1 and not before:
+            died = _one_life(job(manifest, war.root, name), way, kept=war.cache_of(name))
+        else:
+            died = _one_life(job(manifest, war.root, name), way, 600 if last else rng.uniform(0, 1.2 * took + 0.1))
         killed += died
         halves += (war.root / name).exists() and not war.is_done(name)
-        if not died or killed % 4 == 0:
-            war.clean()
-            shutil.rmtree(war.root / name, ignore_errors=True)
-            shutil.rmtree(war.cache_of(name), ignore_errors=True)
-    war.clean()
-    _one_life(job(manifest, war.root, name))
-    left = len(list((war.inner / "work").iterdir()))
-    return Survived(killed, halves, bytes_apart(war.root, peace.root, [name]), left)
+        if died:
+            continue
+        resumed += before
+        lost += bytes_apart(war.root, peace.root, [name])
+        left += len(list((war.inner / "work").iterdir()))
+        if last:
+            return Survived(killed, resumed, halves, lost, left)
+        shutil.rmtree(war.root / name)
+        shutil.rmtree(war.cache_of(name))
 
 
-def _one_life(work: dict[str, Any], longest_s: float = 600) -> bool:
+def _kept(cache: Path) -> bool:
+    """Whether a finished step lies in a cache."""
+    return any(cache.rglob("*-*-*.*"))
+
+
+def _one_life(work: dict[str, Any], way: str, longest_s: float = 600, kept: Path | None = None) -> bool:
     """A worker in a process of its own; whether it was killed before it was through.
+
+    Args:
+        work: See `job`.
+        way: "fork", or "spawn", which takes some seconds for imports.
+        longest_s: When it is killed.
+        kept: A cache; it is killed as soon as a finished step lies there.
 
     Raises:
         RuntimeError: it failed of itself.
     """
-    child = os.fork()
-    if child == 0:
-        status = 3
-        try:
-            from pipeline.batch.worker import run_session
-
-            status = 0 if run_session(work)["status"] == "done" else 3
-        finally:
-            os._exit(status)
+    processes: Any = get_context(way)
+    child = processes.Process(target=_live, args=(work,))
+    child.start()
     end = time.monotonic() + longest_s
-    while time.monotonic() < end:
-        pid, code = os.waitpid(child, os.WNOHANG)
-        if pid:
-            if code:
-                raise RuntimeError(f"a worker failed of itself: {code}")
-            return False
-        time.sleep(0.002)
-    os.kill(child, signal.SIGKILL)
-    return bool(os.WIFSIGNALED(os.waitpid(child, 0)[1]))
+    while kept is not None and child.exitcode is None and not _kept(kept) and time.monotonic() < end:
+        child.join(0.002)
+    child.join(0 if kept is not None else longest_s)
+    if child.exitcode is None:
+        child.kill()
+        child.join()
+    if child.exitcode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"a worker failed of itself: {child.exitcode}")
+    return child.exitcode != 0
+
+
+def _live(work: dict[str, Any]) -> None:
+    from pipeline.batch.worker import run_session
+
+    if run_session(work)["status"] != "done":
+        raise SystemExit(3)
 
 
 def kill_batch(
@@ -135,17 +161,21 @@ def kill_batch(
 ) -> int:
     """Run a batch again and again; each time a worker is killed first, and a little later the run itself.
 
+    What is left was interrupted and goes on from what was finished: a run that ended before it was hit is thrown away,
+    and the last is not hit before a finished step lies in the cache.
+
     Args:
         telltale: Words that begin the command.
         study: The study.
         out: Where its results go.
-        kills: How many at least.
+        kills: How often the run itself is killed.
         took_s: How long an undisturbed run takes.
         jobs: Workers of the batch.
         seed: Of the moments.
 
     Returns:
-        How many kills hit something that was at work; fewer than asked for where runs end too early.
+        How often the run was killed at work since it last ended by itself; fewer than asked for where runs end too
+        early.
     """
     import psutil
 
@@ -156,16 +186,18 @@ def kill_batch(
             break
         run = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
         _wait(run, rng.uniform(0.3, 0.6) * took_s)
+        while killed == kills - 1 and run.poll() is None and not _kept(out / ".telltale" / "cache"):
+            _wait(run, 0.01)
         if run.poll() is None:
             for victim in [one for one in psutil.Process(run.pid).children(recursive=True) if is_worker(one)][:1]:
                 victim.kill()
-                killed += 1
             _wait(run, rng.uniform(0.05, 0.2) * took_s)
         if run.poll() is None:
             run.kill()
             killed += 1
         elif out.exists():
             shutil.rmtree(out)
+            killed = 0
         run.wait()
     return killed
 
@@ -198,4 +230,5 @@ def bytes_apart(one: Path, other: Path, sessions: Sequence[str]) -> int:
 
 
 if __name__ == "__main__":
-    print(json.dumps(vars(_killed_here(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))))
+    place, number, start, form = sys.argv[1:]
+    print(json.dumps(vars(_killed_here(Path(place), int(number), int(start), form))))

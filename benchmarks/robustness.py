@@ -23,7 +23,8 @@ def measure(full: bool) -> dict[str, float]:
     Returns:
         `readers`, the manifest among them; `inputs_least` and `inputs_NAME`, inputs tried; `findings`, inputs that were
         neither read nor refused with a reason, or took too long or too much; `read_share_least`, least share of inputs
-        of which something could be read; `kills_survived`, `half_results` seen after a kill, `bytes_lost` of the tables
+        of which something could be read; `kills_survived`, `resumed` results, made from what killed workers had
+        finished, `half_results` seen after a kill, `bytes_lost` of the tables
         after resuming, `left_over` files.
     """
     words = [sys.executable, "-m", "benchmarks.fuzzing", "--json", "--inputs", str(10_000 if full else 300)]
@@ -40,6 +41,7 @@ def measure(full: bool) -> dict[str, float]:
         "findings": float(sum(one["times"] for row in rows for one in row["findings"])),
         **{f"inputs_{row['reader']}": float(row["tried"]) for row in rows},
         "kills_survived": float(survived.kills),
+        "resumed": float(survived.resumed),
         "half_results": float(survived.halves),
         "bytes_lost": float(survived.bytes_lost),
         "left_over": float(survived.left_over),

@@ -9,10 +9,11 @@ from benchmarks.speed_run import Cost
 
 _ABOUT = """# What an analysis costs
 
-Measured by `python -m benchmarks.speed --full --docs docs` on {machine}. Every row is one analysis in a process of its
-own; CPU time counts all threads, start and imports included. The floor is bare third-party work on the same files in
-the same run: decoding (PyAV), face mesh and pose (MediaPipe) at the rates of the shipped settings, dense inverse search
-flow, neurokit2's ECG and EDA, one Fourier pass over the sound. Your machine differs: run `make bench`.
+Measured by `{command}` on {machine}. Every row is one analysis
+in a process of its own, tables and report included; CPU time counts all threads, start and imports too. The floor is
+bare third-party work on the same files in the same run: decoding (PyAV), face mesh and pose (MediaPipe) at the rates of
+the shipped settings, dense inverse search flow, neurokit2's ECG and EDA, one Fourier pass over the sound. Your machine
+differs: run `make bench`.
 """
 
 
@@ -21,6 +22,7 @@ def write_page(
     tables: Mapping[str, Sequence[Mapping[str, str]]],
     costs: Mapping[str, Sequence[tuple[float, Cost]]],
     machine: str,
+    command: str,
 ) -> None:
     """Write `speed.md` and `pictures/speed.png`.
 
@@ -29,8 +31,10 @@ def write_page(
         tables: By title.
         costs: By what grew: its value and the cost.
         machine: In words.
+        command: What was called.
     """
-    parts = [_ABOUT.format(machine=machine)]
+    folder.mkdir(parents=True, exist_ok=True)
+    parts = [_ABOUT.format(machine=machine, command=command)]
     if costs:
         (folder / "pictures").mkdir(parents=True, exist_ok=True)
         _draw(costs, folder / "pictures" / "speed.png")

@@ -20,6 +20,7 @@ from pipeline.batch.discovery import find_sessions
 from pipeline.batch.layout import Layout, State
 from pipeline.batch.plan import plan
 from pipeline.config import Config
+from pipeline.export.sample import write_sample
 from pipeline.manifest import load_manifest
 from pipeline.privacy import audit
 from pipeline.simulate.session import simulate_session
@@ -85,8 +86,7 @@ def test_a_recording_exchanged_for_one_with_an_older_date_is_analysed_anew(tmp_p
     layout = Layout(tmp_path / "out")
     layout.make(tmp_path / "study")
     before = fingerprint(manifest, files, Config().model_dump_json())
-    (layout.root / "sim").mkdir()
-    (layout.root / "sim" / "result.json").write_text("{}")
+    write_sample(tmp_path / "sample").rename(layout.root / "sim")
     layout.note(State("sim", "done", fingerprint=before))
     places = find_sessions(tmp_path / "study", layout.root)
     assert [one.todo for one in plan(places, layout, Config(), tmp_path / "study")] == ["keep"]

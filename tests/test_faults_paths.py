@@ -23,7 +23,8 @@ from data_schemas.session import StreamEntry
 from modalities.readers import discover, open_stream, probe
 from modalities.readers.registry import READERS
 from pipeline.batch.discovery import find_sessions
-from pipeline.batch.layout import Layout, words
+from pipeline.batch.failures import words
+from pipeline.batch.layout import Layout
 from pipeline.batch.run import look
 from pipeline.batch.worker import run_session
 from pipeline.config import Config

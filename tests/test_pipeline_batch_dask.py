@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_schemas.errors import InvalidValueError, ManifestError, MissingExtraError, MissingFileError
-from pipeline.batch.engine import require_safe
+from pipeline.batch.engine import local, require_safe, running
 from pipeline.batch.run import run_batch
 from pipeline.batch.slurm import load_profile
+from pipeline.batch.waiting import waiting_told
+from pipeline.batch.worker import THREADS, run_session
 from pipeline.cli.batch_display import Lines
 from pipeline.config import Config
 from pipeline.simulate.session import simulate_study
@@ -35,7 +37,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A scheduler and two workers as processes of their own, on loopback; its address."""
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "2")}
     common = [sys.executable, "-m", "distributed.cli"]
     scheduler = [*common, "dask_scheduler"]
     begin = "from distributed.cli.dask_{0} import main; main()"
@@ -85,6 +87,64 @@ def test_a_running_cluster_gives_the_same_tables(
         for name in TABLES:
             assert (ours / folder.name / name).read_bytes() == (theirs / folder.name / name).read_bytes()
     assert (ours / "study.parquet").read_bytes() == (theirs / "study.parquet").read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["local", "running"])
+def test_every_kind_of_worker_takes_one_thread(cluster: str, kind: str, tmp_path: Path) -> None:
+    work = {"session": "none", "manifest": str(tmp_path / "none.toml"), "out": str(tmp_path), "program": "another"}
+    ask = {
+        "torch": "__import__('torch').get_num_threads()",
+        "cv2": "__import__('cv2').getNumThreads()",
+        "pools": "[one['num_threads'] for one in __import__('threadpoolctl').threadpool_info()]",
+        "environment": f"[__import__('os').environ.get(name) for name in {THREADS}]",
+        "process": "__import__('os').getpid()",
+    }
+    with local(1) if kind == "local" else running(cluster) as client:
+        worker = sorted(client.scheduler_info()["workers"])[:1]
+        answer = client.submit(run_session, {**work, "quiet": kind == "local"}, workers=worker, pure=False).result()
+        assert "another version" in answer["reason"] and answer["cause"] == "machine"
+        found = {name: client.submit(eval, code, workers=worker, pure=False).result() for name, code in ask.items()}
+    assert found.pop("process") != os.getpid()
+    assert found["torch"] == found["cv2"] == 1
+    assert found["pools"] and set(found["pools"]) == {1}
+    assert set(found["environment"]) == {"1"}
+
+
+def test_a_cluster_without_workers_is_told_at_once_and_goes_on_once_it_has_one(tmp_path: Path) -> None:
+    from distributed import LocalCluster
+
+    simulate_study(tmp_path / "study", 1, seconds=10, seed=1, fidelity="signal")
+    options = {"n_workers": 0, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**options, host="127.0.0.1", protocol="tcp://") as empty:
+        words = ["batch", tmp_path / "study", "-o", tmp_path / "out", "--scheduler", empty.scheduler_address]
+        run = subprocess.Popen(
+            [sys.executable, "-c", "from pipeline.cli import main; main()", *map(str, words)],
+            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=ROOT,
+        )  # fmt: skip
+        assert run.stderr is not None
+        told = next((line for line in run.stderr if "waiting for workers" in line), "")
+        assert f"workers of {empty.scheduler_address} (1 session waits); Ctrl-C stops" in told
+        assert run.poll() is None and not (tmp_path / "out" / "sim01").exists()
+        empty.scale(1)
+        rest = run.stderr.read()
+    assert run.wait(timeout=60) == 0, rest
+    assert "waiting" not in rest
+
+
+def test_that_there_is_no_worker_is_told_again_but_rarely(tmp_path: Path) -> None:
+    from distributed import Client, LocalCluster
+
+    told: list[tuple[str, bool]] = []
+    options = {"n_workers": 0, "threads_per_worker": 1, "processes": False, "dashboard_address": None}
+    with LocalCluster(**options) as empty, Client(empty, set_as_default=False) as client:
+        with waiting_told(client, lambda address, none: told.append((address, none)), again_s=1.5):
+            time.sleep(4)
+            assert 2 <= len(told) <= 3 and set(told) == {(empty.scheduler_address, True)}
+            empty.scale(1)
+            end = time.monotonic() + 60
+            while time.monotonic() < end and told[-1][1]:
+                time.sleep(0.2)
+        assert told[-1] == (empty.scheduler_address, False), "once one came, that is said too"
 
 
 @pytest.mark.parametrize(

@@ -130,3 +130,35 @@ def test_every_name_is_fit_for_a_folder(text: str) -> None:
 def test_long_names_stay_apart(text: str, more: str) -> None:
     one, other = fit(f"a{text}b"), fit(f"a{text}b{more}c")
     assert one != other
+
+
+@pytest.mark.parametrize(
+    "value", ["../other", "data/../../other", "{elsewhere}/one", "../other/p01.toml", "link/../other"]
+)
+def test_a_row_that_leads_out_of_the_study_is_refused_unless_its_folder_is_allowed(
+    value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other, elsewhere = tmp_path / "other", tmp_path / "elsewhere"
+    for place in (other, other / "deep", elsewhere / "one", elsewhere / "other"):
+        put(place / "session.toml")
+    put(other / "p01.toml")
+    (tmp_path / "study" / "data").mkdir(parents=True)
+    (tmp_path / "study" / "link").symlink_to(elsewhere / "one", target_is_directory=True)
+    row = value.format(elsewhere=elsewhere)
+    table = put(tmp_path / "study" / "study.csv", f"session,folder\ns1,{row}\n")
+    monkeypatch.delenv("TELLTALE_ALLOW", raising=False)
+    with pytest.raises(ManifestError, match=r"out of the study's folder.*line 2.*TELLTALE_ALLOW"):
+        find_sessions(table)
+    monkeypatch.setenv("TELLTALE_ALLOW", str(tmp_path / "nowhere"))
+    with pytest.raises(ManifestError):
+        find_sessions(table)
+    monkeypatch.setenv("TELLTALE_ALLOW", f"{tmp_path / 'nowhere'}:{elsewhere}:{other}")
+    assert names(table) == ["s1"]
+
+
+def test_a_row_may_climb_within_the_study_and_follow_its_links(tmp_path: Path) -> None:
+    put(tmp_path / "elsewhere" / "session.toml")
+    put(tmp_path / "study" / "one" / "session.toml")
+    (tmp_path / "study" / "linked").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
+    table = put(tmp_path / "study" / "study.csv", "session,folder\ns1,one/../one\ns2,linked\ns3,./one\n")
+    assert names(table) == ["s1", "s2", "s3"]

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from data_schemas.errors import InvalidValueError
+from data_schemas.errors import InvalidValueError, UnreadableFileError
 from pipeline.batch.content import program_version
 from pipeline.batch.discovery import find_sessions
-from pipeline.batch.layout import Layout, State, words
+from pipeline.batch.failures import cause_of, words
+from pipeline.batch.layout import Layout, State
 from pipeline.batch.lock import BusyError, held
 from pipeline.batch.plan import plan
 from pipeline.batch.worker import run_session
 from pipeline.config import Config
+from pipeline.export.sample import write_sample
 from pipeline.simulate.session import simulate_session
+from pipeline.whole_file import write_whole
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 ROOT = Path(__file__).resolve().parent.parent
@@ -108,13 +114,12 @@ def test_the_systems_refusals_are_put_into_words(tmp_path: Path) -> None:
     assert words(InvalidValueError("bad", mend="Mend it.")) == "bad. Mend it."
 
 
-def test_what_failed_or_is_done_in_part_is_run_again_when_asked(session: Path, layout: Layout) -> None:
+def test_what_failed_or_is_done_in_part_is_run_again_when_asked(session: Path, layout: Layout, tmp_path: Path) -> None:
     places = find_sessions(session.parent.parent)
     study = session.parent.parent
     assert [one.todo for one in plan(places, layout, Config(), study)] == ["run"]
     mark = plan(places, layout, Config(), study)[0].state.fingerprint
-    (layout.root / "sim").mkdir()
-    (layout.root / "sim" / "result.json").write_text("{}")
+    write_sample(tmp_path / "sample").rename(layout.root / "sim")
     for status, exit_status, again in (("done", 0, "keep"), ("done", 1, "run"), ("failed", 2, "run")):
         layout.note(State("sim", status, fingerprint=mark, exit_status=exit_status))  # type: ignore[arg-type]
         assert [one.todo for one in plan(places, layout, Config(), study)] == ["keep"]
@@ -180,3 +185,110 @@ def test_the_second_of_two_batches_is_refused(telltale, session: Path, tmp_path:
     assert run.returncode == 2 and "another run is at work" in run.stderr
     assert time.monotonic() - started < 55, "it does not wait for the other one"
     assert not (out / "sim").exists()
+
+
+SPOIL = {
+    "empty record": ("result.json", lambda data: b""),
+    "torn record": ("result.json", lambda data: data[: len(data) // 2]),
+    "record of zeros": ("result.json", lambda data: bytes(len(data))),
+    "record of something else": ("result.json", lambda data: b"{}"),
+    "no timeline": ("timeline.parquet", None),
+    "torn timeline": ("timeline.parquet", lambda data: data[:-1]),
+    "empty events": ("events.parquet", lambda data: b""),
+    "events of zeros": ("events.parquet", lambda data: bytes(len(data))),
+    "only an end": ("events.parquet", lambda data: data[-40:]),
+}
+
+
+@pytest.mark.parametrize("what", SPOIL)
+def test_what_a_power_cut_left_of_a_result_is_made_anew(
+    what: str, session: Path, layout: Layout, tmp_path: Path
+) -> None:
+    study = session.parent.parent
+    places = find_sessions(study)
+    mark = plan(places, layout, Config(), study)[0].state.fingerprint
+    write_sample(tmp_path / "sample").rename(layout.root / "sim")
+    layout.note(State("sim", "done", fingerprint=mark))
+    assert layout.is_done("sim") and plan(places, layout, Config(), study)[0].todo == "keep"
+    name, spoil = SPOIL[what]
+    path = layout.root / "sim" / name
+    if spoil is None:
+        path.unlink()
+    else:
+        path.write_bytes(spoil(path.read_bytes()))
+    assert not layout.is_done("sim")
+    entry = plan(places, layout, Config(), study)[0]
+    assert (entry.todo, entry.why) == ("run", "its result is gone")
+
+
+@posix
+def test_a_result_is_on_the_disk_before_anything_says_that_it_is_there(
+    session: Path, layout: Layout, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the system is asked for, in order: contents before names, and the names before the note on the session."""
+    said: list[tuple[str, object]] = []
+    settle, replace, rename = os.fsync, os.replace, os.rename
+
+    def fsync(handle: int) -> None:
+        settle(handle)
+        said.append(("settled", os.fstat(handle).st_ino))
+
+    def moved(do: Callable[..., None]) -> Callable[..., None]:
+        def move(source: object, target: object, **more: object) -> None:
+            said.append(("moved", (os.stat(source).st_ino, str(target))))
+            do(source, target, **more)
+
+        return move
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(os, "replace", moved(replace))
+    monkeypatch.setattr(os, "rename", moved(rename))
+    assert run_session(job(session, layout))["status"] == "done"
+    layout.note(State("sim", "done"))
+    state = layout.inner / "state" / "sim.json"
+    settled = [what for how, what in said if how == "settled"]
+    for name in ("result.json", "timeline.parquet", "events.parquet", "events.csv", "report.html"):
+        number = (layout.root / "sim" / name).stat().st_ino
+        at = next(at for at, one in enumerate(said) if one[0] == "moved" and one[1][0] == number)  # type: ignore[index]
+        assert ("settled", number) in said[:at], name
+    noted = next(at for at, one in enumerate(said) if one[0] == "moved" and one[1][1] == str(state))  # type: ignore[index]
+    assert ("settled", layout.root.stat().st_ino) in said[:noted]
+    assert settled[-1] == state.parent.stat().st_ino and state.stat().st_ino in settled
+
+
+def test_what_lies_in_the_machine_is_tried_again_and_what_lies_in_the_recording_is_not(
+    session: Path, layout: Layout
+) -> None:
+    study = session.parent.parent
+    places = find_sessions(study)
+    mark = plan(places, layout, Config(), study)[0].state.fingerprint
+    system = (errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.ENOMEM, errno.EIO, errno.ETIMEDOUT)
+    machine = [*(OSError(number, os.strerror(number)) for number in system), MemoryError(), TimeoutError()]
+    wrapped = UnreadableFileError("not readable as a table")
+    wrapped.__cause__ = OSError(errno.EIO, "Input/output error")
+    recording = [InvalidValueError("times go backwards"), UnreadableFileError("cut off"), ValueError("x")]
+    for errors, cause, todo in (([*machine, wrapped], "machine", "run"), (recording, "session", "keep")):
+        for error in errors:
+            assert cause_of(error) == cause, error
+        layout.note(State("sim", "failed", words(errors[0]), mark, 2, cause=cause))  # type: ignore[arg-type]
+        entry = plan(places, layout, Config(), study)[0]
+        assert entry.todo == todo
+        assert ("--retry" in entry.state.reason) == (todo == "keep")
+
+
+def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_whole(path, b"first")
+    write_whole(path, b"second")
+    assert path.read_bytes() == b"second" and stat.S_IMODE(path.stat().st_mode) == 0o600
+    if sys.platform != "win32":
+        import resource
+
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+        try:
+            with pytest.raises(OSError, match="large"):
+                write_whole(path, b"x" * 2000)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_bytes() == b"second" and list(tmp_path.iterdir()) == [path]

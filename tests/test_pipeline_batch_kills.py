@@ -21,28 +21,40 @@ COMMAND = [sys.executable, "-c", "from pipeline.cli import main; main()"]
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL of POSIX")
 
 
-@pytest.mark.parametrize("kills", [8, pytest.param(120, marks=[pytest.mark.long, pytest.mark.timeout(3600)])])
-def test_a_worker_killed_at_random_steps_loses_nothing(tmp_path: Path, kills: int) -> None:
-    assert kill_worker(tmp_path, kills) == Survived(kills=kills, halves=0, bytes_lost=0, left_over=0)
-
-
 LONG = [pytest.mark.long, pytest.mark.timeout(3600)]
 
 
 @pytest.mark.parametrize(
-    ("sessions", "kills", "jobs"),
-    [(2, 2, 1), pytest.param(20, 3, 2, marks=LONG), pytest.param(6, 12, 2, marks=LONG)],
+    ("kills", "fidelity"),
+    [(8, "signal"), pytest.param(120, "signal", marks=LONG), pytest.param(24, "rendered", marks=LONG)],
+)
+def test_a_worker_killed_at_random_steps_loses_nothing(tmp_path: Path, kills: int, fidelity: str) -> None:
+    survived = kill_worker(tmp_path, kills, fidelity=fidelity)
+    assert survived == Survived(kills, survived.resumed, halves=0, bytes_lost=0, left_over=0)
+    assert survived.resumed >= 1, "no result was made from what a killed worker had finished"
+
+
+@pytest.mark.parametrize(
+    ("sessions", "kills", "jobs", "fidelity"),
+    [
+        (2, 1, 1, "signal"),
+        pytest.param(20, 3, 2, "signal", marks=LONG),
+        pytest.param(6, 12, 2, "signal", marks=LONG),
+        pytest.param(4, 3, 2, "rendered", marks=LONG),
+    ],
 )
 def test_a_batch_killed_and_resumed_gives_the_same_tables(
-    telltale: Telltale, tmp_path: Path, sessions: int, kills: int, jobs: int
+    telltale: Telltale, tmp_path: Path, sessions: int, kills: int, jobs: int, fidelity: str
 ) -> None:
     """Workers and the run itself are killed; the same call goes on each time."""
     study, peace, war = tmp_path / "study", tmp_path / "peace", tmp_path / "war"
-    simulate_study(study, sessions, seconds=10, seed=20, fidelity="signal")
+    simulate_study(study, sessions, seconds=10, seed=20, fidelity=fidelity)
     names = sorted(path.name for path in study.iterdir())
     started = time.monotonic()
     assert telltale("batch", study, "-o", peace, "-j", jobs).returncode == 0
     assert kill_batch(COMMAND, study, war, kills, time.monotonic() - started, jobs) >= kills
+    kept = [path for path in (war / ".telltale" / "cache").rglob("*") if path.is_file()]
+    assert kept, "the last run went on from nothing"
     last = telltale("batch", study, "-o", war, "-j", jobs, "--retry", "--json")
     assert last.returncode == 0, last.stderr
     assert {row["status"] for row in json.loads(last.stdout)["rows"]} == {"done"}

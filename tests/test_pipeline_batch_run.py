@@ -84,6 +84,15 @@ def test_it_goes_on_past_what_fails_and_says_why(done: tuple[Path, Run]) -> None
     assert not list((out / ".telltale" / "work").iterdir())
 
 
+def test_two_workers_give_what_one_gives(
+    telltale: Telltale, done: tuple[Path, Run], study: Path, tmp_path: Path
+) -> None:
+    run = telltale("batch", study, "-o", tmp_path / "out", "-j", "2", "--json")
+    assert run.returncode == 1 and rows(run)["sub-02"]["status"] == "done", run.stderr
+    for name in ("study.parquet", *(f"{session}/{table}" for session in ("sub-01", "sub-02") for table in TABLES)):
+        assert (tmp_path / "out" / name).read_bytes() == (done[0] / name).read_bytes(), name
+
+
 def test_results_are_private(done: tuple[Path, Run]) -> None:
     for folder in (done[0], done[0] / "sub-01", done[0] / ".telltale", done[0] / ".telltale" / "cache"):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +21,7 @@ from modalities.registry import ENCODERS, load_encoder
 from pipeline import steps
 from pipeline.batch.content import FileHashes, digest_of_streams, encoder_version, program_version
 from pipeline.batch.encoding_file import digest, pack, plain, unpack
+from pipeline.whole_file import write_whole
 
 if TYPE_CHECKING:
     from sync.clock import ClockMap
@@ -119,7 +118,8 @@ class StepCache:
             return found
         data = make()
         path = self._folder / f"{stem}-{_sum(data)}.{ending}"
-        _write(path, data)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_whole(path, data)
         self._used.add(path.name)
         self.made.append(name)
         return read(data)
@@ -170,19 +170,6 @@ def _key(*parts: str) -> str:
 
 def _sum(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:16]
-
-
-def _write(path: Path, data: bytes) -> None:
-    """A whole file or none."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-        os.replace(draft, path)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
 
 
 def _pack_session(session: Session, recording: Recording) -> bytes:

@@ -134,7 +134,9 @@ class FileHashes:
 
 
 def fingerprint(manifest: Path, paths: Sequence[str], settings: str) -> str:
-    """What a session's result depends on, without reading the recordings: manifest, sizes and times of files, settings.
+    """What a session's result depends on, without reading the recordings: manifest, files, settings, program.
+
+    Of a file its size and time count, and whether it may be read at all.
 
     Args:
         manifest: The session's manifest.
@@ -152,4 +154,14 @@ def fingerprint(manifest: Path, paths: Sequence[str], settings: str) -> str:
     for one in sorted(found):
         facts = one.stat()
         digest.update(f"{one.name} {facts.st_size} {facts.st_mtime_ns}\0".encode())
+        if not _may_be_read(one):
+            digest.update(b"may not be read\0")
     return digest.hexdigest()[:32]
+
+
+def _may_be_read(path: Path) -> bool:
+    try:
+        path.open("rb").close()
+    except PermissionError:
+        return False
+    return True

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from data_schemas.errors import ManifestError, MissingFileError, NothingUsableError
 from pipeline.batch.undescribed import SKIPPED, undescribed
-from pipeline.manifest import MANIFEST_NAME
+from pipeline.manifest import ALLOWED, MANIFEST_NAME, lies_inside
 
 _PLACE_COLUMNS = ("folder", "manifest", "path", "session_folder", "dir")
 _NAME_COLUMNS = ("session", "session_id", "name")
@@ -53,7 +53,7 @@ def find_sessions(study: Path, out: Path | None = None, *, with_undescribed: boo
 
     Raises:
         MissingFileError: no such folder or table.
-        ManifestError: the table lacks the column, or names two sessions alike.
+        ManifestError: the table lacks the column, names two sessions alike, or leads out of its folder.
         NothingUsableError: there is no session.
     """
     if not study.exists():
@@ -132,9 +132,24 @@ def _of_table(path: Path) -> list[Place]:
             for key, cell in row.items()
             if key and key not in (column, naming) and cell is not None and str(cell).strip() not in ("", "n/a")
         }
+        _require_inside(where, path, f"line {number}: {value}")
         manifest = where if where.suffix == ".toml" else where / MANIFEST_NAME
         places.append(Place((row.get(naming or "") or "").strip(), manifest, labels))
     return places
+
+
+def _require_inside(place: Path, table: Path, row: str) -> None:
+    """Return if a session lies below the table's folder, or below one that `TELLTALE_ALLOW` names.
+
+    Raises:
+        ManifestError: it lies elsewhere.
+    """
+    study = table.absolute().parent
+    if "\0" in str(place) or not lies_inside(place.absolute(), study, links=".." in place.parts):
+        raise ManifestError(
+            "a row of the table leads out of the study's folder", file=table, got=row, expected=f"below {study}",
+            mend=f"Copy or link the session into the study, or name its folder in the environment variable {ALLOWED}.",
+        )  # fmt: skip
 
 
 def _named(places: Sequence[Place], root: Path) -> list[Place]:

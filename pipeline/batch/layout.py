@@ -13,20 +13,24 @@ OUT/.telltale/work/      results that are being written
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from data_schemas.errors import InvalidValueError, TelltaleError
+from data_schemas.errors import InvalidValueError
+from pipeline.batch.failures import Cause
 from pipeline.batch.lock import held
 from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.outcome import FILES, refuse_overwriting
+from pipeline.whole_file import settle_folder, write_whole
 
 OURS = (*FILES, *OF_SEVERAL, "report")
 """What Telltale itself leaves in the folder of a result; all else there is the user's."""
+
+TABLES = ("timeline.parquet", "events.parquet")
+"""What a result cannot do without."""
 
 Status = Literal["done", "failed", "skipped"]
 
@@ -44,6 +48,7 @@ class State:
         took_s: Seconds of work.
         people: Whom it shows.
         source: The manifest.
+        cause: What a failure lies in; only what lies in the session needs to be asked for again.
     """
 
     session: str
@@ -54,6 +59,7 @@ class State:
     took_s: float = 0.0
     people: tuple[str, ...] = ()
     source: str = ""
+    cause: Cause = ""
 
 
 @dataclass(frozen=True)
@@ -135,8 +141,9 @@ class Layout:
         (self.inner / "state" / f"{session}.json").unlink(missing_ok=True)
 
     def is_done(self, session: str) -> bool:
-        """Whether a whole result lies there."""
-        return (self.root / session / "result.json").is_file()
+        """Whether a whole result lies there: its record can be read, and its tables go to their ends."""
+        folder = self.root / session
+        return "session" in read_json(folder / "result.json") and all(_is_whole(folder / name) for name in TABLES)
 
     def draft(self, session: str) -> Path:
         """A new private folder to write a result into."""
@@ -157,9 +164,11 @@ class Layout:
                 write_json(old.with_name(f"{old.name}.json"), {"session": session})
                 target.rename(old)
                 draft.rename(target)
+                settle_folder(self.root)
                 _give_back(old, target)
             else:
                 draft.rename(target)
+                settle_folder(self.root)
         return target
 
     def clean(self) -> None:
@@ -190,6 +199,19 @@ def _give_back(old: Path, target: Path) -> None:
     old.with_name(f"{old.name}.json").unlink(missing_ok=True)
 
 
+def _is_whole(path: Path) -> bool:
+    """Whether a parquet file has its beginning, and at its end a footer that fits in it."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            head = file.read(4)
+            file.seek(max(0, size - 8))
+            tail = file.read(8)
+    except OSError:
+        return False
+    return head == tail[4:] == b"PAR1" and int.from_bytes(tail[:4], "little") + 12 <= size
+
+
 def read_json(path: Path) -> dict[str, Any]:
     """A JSON object from a file; empty where there is none or it is not one."""
     try:
@@ -201,31 +223,4 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def write_json(path: Path, values: dict[str, Any], mode: int = 0o600) -> None:
     """Write a JSON object, whole or not at all, readable by the user alone."""
-    handle, draft = tempfile.mkstemp(dir=path.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as out:
-            json.dump(values, out, indent=1, ensure_ascii=False)
-            out.write("\n")
-        os.chmod(draft, mode)
-        os.replace(draft, path)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
-
-
-def words(error: BaseException) -> str:
-    """Why something failed, in one line with the mend."""
-    import errno
-
-    text = str(error).strip() or type(error).__name__
-    if isinstance(error, TelltaleError):
-        return " ".join(text.split())
-    where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
-    number = error.errno if isinstance(error, OSError) else None
-    if number in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        return f"no space is left to write{where}. Make room and run again: finished steps are kept."
-    if number in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"permission denied{where}. Give yourself the right to it, or name another folder."
-    if isinstance(error, MemoryError):
-        return "the memory was not enough. Run again with fewer jobs (-j)."
-    return f"{type(error).__name__}: {' '.join(text.split())}"
+    write_whole(path, (json.dumps(values, indent=1, ensure_ascii=False) + "\n").encode(), mode)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Literal
 
 from data_schemas.errors import ConsentError, MissingFileError, TelltaleError
 from pipeline.batch.content import fingerprint
+from pipeline.batch.course import stages_of
 from pipeline.batch.discovery import Place
-from pipeline.batch.layout import Layout, State, words
+from pipeline.batch.failures import words
+from pipeline.batch.layout import Layout, State
 from pipeline.config import Config
 from pipeline.manifest import load_manifest, require_consent
 from pipeline.privacy.consent import WithdrawnError, require_nobody_withdrawn
@@ -29,6 +31,7 @@ class Entry:
         state: What is known, or will be if it is kept.
         bytes: Size of its recordings, for the remaining time.
         why: Why it is run, for people.
+        stages: Rough shares of its work, of `course.stages_of`.
         unnamed: Somebody in it has withdrawn: nothing is written down of it.
     """
 
@@ -38,6 +41,7 @@ class Entry:
     bytes: int = 0
     why: str = ""
     unnamed: bool = False
+    stages: Mapping[str, float] = field(default_factory=dict)
 
 
 def plan(
@@ -50,9 +54,10 @@ def plan(
 ) -> list[Entry]:
     """What is to be done about each session.
 
-    A session is kept if its result, or its failure, is of the same manifest, recordings, settings and program; those
-    that failed or are done in part are run again with `retry`, for a disk may have failed to read only once. One
-    without consent, or without a manifest, is skipped.
+    A session is kept if its result, or its failure, is of the same manifest, recordings, settings and program. One that
+    failed for a reason that lies in the machine (no space, no right, no memory, a worker that died) is run again; one
+    that failed for another, or is done in part, with `retry`, for a disk may have failed to read only once. One without
+    consent, or without a manifest, is skipped.
 
     Args:
         places: The sessions.
@@ -92,18 +97,19 @@ def _entry(
     except (TelltaleError, OSError) as error:
         return Entry(place, "keep", _ended(state, "failed", error))
     size = sum(_size(place.manifest.parent / path) for path in files)
+    run = State(**{**vars(state), "fingerprint": mark})
     known = before.get(place.name)
     if known is None or known.fingerprint != mark:
         changed = "changed since" if known is not None and known.fingerprint else "new"
-        return Entry(place, "run", State(**{**vars(state), "fingerprint": mark}), size, changed)
-    if known.status == "failed" and not retry:
+        return Entry(place, "run", run, size, changed, stages=stages_of(manifest))
+    if known.status == "failed" and known.cause != "machine" and not retry:
         reason = known.reason if known.reason.endswith(_AGAIN) else f"{known.reason} {_AGAIN}".strip()
         return Entry(place, "keep", State(**{**vars(known), "reason": reason}), size)
     whole = layout.is_done(place.name)
     if known.status == "done" and whole and not (retry and known.exit_status):
         return Entry(place, "keep", known, size)
     why = "failed before" if known.status == "failed" else "done in part before" if whole else "its result is gone"
-    return Entry(place, "run", State(**{**vars(state), "fingerprint": mark}), size, why)
+    return Entry(place, "run", run, size, why, stages=stages_of(manifest))
 
 
 _AGAIN = "(failed before; --retry runs it again)"

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from pipeline.batch.content import program_version
 from pipeline.batch.discovery import find_sessions
 from pipeline.batch.engine import died
-from pipeline.batch.layout import Layout, State, words
+from pipeline.batch.failures import Cause, NoSpaceError, cause_of, is_no_space, words
+from pipeline.batch.layout import Layout, State
 from pipeline.batch.lock import held
 from pipeline.batch.plan import Entry, only, plan
+from pipeline.batch.waiting import waiting_told
 from pipeline.batch.worker import TOPIC, run_session
 from pipeline.config import Config
 
@@ -33,6 +35,9 @@ class Display(Protocol):
 
     def step(self, session: str, step: str, completed: int, total: int | None) -> None:
         """Progress within a session; may come from another thread."""
+
+    def waits(self, scheduler: str, sessions: int) -> None:
+        """So many sessions wait, for the scheduler there has no worker; 0 once it has; from another thread."""
 
     def ended(self, state: State) -> None:
         """A session is done or has failed."""
@@ -109,6 +114,7 @@ def run_batch(
 
     Raises:
         BusyError: another run writes into `out`.
+        NoSpaceError: there is no room for what is known of the sessions, or for the catalogue.
         MissingFileError, ManifestError, NothingUsableError: there is no study, or no session in it.
         TelltaleError: `out` is not a place for results.
         OSError: it cannot be written.
@@ -118,7 +124,7 @@ def run_batch(
     places = find_sessions(study, out, with_undescribed=True)  # before anything is made
     layout = Layout(out)
     layout.make(study)
-    with held(layout.inner / "lock"):
+    with held(layout.inner / "lock"), _space_told(out):
         layout.note_study(study)
         layout.clean()
         picked = only(places, patterns) if patterns else places
@@ -158,7 +164,12 @@ def _analyse(
     stamp = time.time_ns()
     by_key: dict[str, Entry] = {}
     futures: list[Future] = []
-    with _listening(client, display):
+    ended = 0
+
+    def tell(scheduler: str, none: bool) -> None:
+        display.waits(scheduler, len(waiting) - ended if none else 0)
+
+    with _listening(client, display), waiting_told(client, tell):
         for number, entry in enumerate(waiting):
             job = {
                 "session": entry.place.name,
@@ -173,6 +184,7 @@ def _analyse(
             futures.append(client.submit(run_session, job, key=key, pure=False, priority=-number))
         try:
             for future in as_completed(futures, loop=client.loop):
+                ended += 1
                 yield by_key[str(future.key)], _answer(future)
                 future.release()
         finally:
@@ -185,18 +197,36 @@ def _answer(future: Future) -> dict[str, Any]:
     if error is None:
         answer: dict[str, Any] = future.result()
         return answer
+    cause: Cause = "machine"
     if died(error):
         reason = "the worker process died over it, again and again; perhaps the memory was not enough (-j 1 needs less)"
     elif future.cancelled():
         reason = "the cluster dropped it. Run again to go on"
     else:
-        reason = words(error)
-    return {"status": "failed", "reason": reason, "exit_status": 2, "took_s": 0.0}
+        reason, cause = words(error), cause_of(error)
+    return {"status": "failed", "reason": reason, "cause": cause, "exit_status": 2, "took_s": 0.0}
 
 
 def _state(entry: Entry, answer: dict[str, Any]) -> State:
-    known = {**vars(entry.state), "status": answer["status"], "reason": answer["reason"]}
+    known = {**vars(entry.state), **{name: answer[name] for name in ("status", "reason", "cause")}}
     return State(**{**known, "exit_status": answer["exit_status"], "took_s": answer["took_s"]})
+
+
+@contextmanager
+def _space_told(out: Path) -> Iterator[None]:
+    """What this process itself cannot write for want of space, in words with the mend."""
+    import duckdb
+
+    mend = "Make room and run again: finished sessions and steps are kept."
+    try:
+        yield
+    except OSError as error:
+        if not is_no_space(error):
+            raise
+        raise NoSpaceError("no space is left to write", file=error.filename or out, mend=mend) from error
+    except duckdb.IOException as error:
+        said = str(error).splitlines()[0]
+        raise NoSpaceError("the catalogue cannot be written", file=out, got=said, mend=mend) from error
 
 
 @contextmanager

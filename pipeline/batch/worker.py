@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import time
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from data_schemas.errors import InvalidValueError, TelltaleError
+from data_schemas.errors import TelltaleError
 from data_schemas.hook import Hook, silent
-from pipeline.batch.layout import Layout, words
+from pipeline.batch.failures import OtherProgramError, cause_of, words
+from pipeline.batch.layout import Layout
 
 TOPIC = "telltale-progress"
+THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+"""Environment variables by which numerical libraries learn how many threads to take."""
 _EVERY_S = 0.5
 
 
@@ -25,8 +29,8 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
             silenced). Plain values, for they travel between machines.
 
     Returns:
-        `status` ("done" or "failed"), `reason`, `exit_status`, `took_s`, and the steps `taken` from the cache, `made`
-        anew, and found `spoilt`.
+        `status` ("done" or "failed"), `reason`, `cause` of a failure, `exit_status`, `took_s`, and the steps `taken`
+        from the cache, `made` anew, and found `spoilt`.
     """
     from pipeline.analyzer import Analyzer
     from pipeline.batch.cache import StepCache
@@ -37,13 +41,15 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
     started = time.monotonic()
     if job["quiet"]:
         _be_quiet()
+    take_one_thread()
     layout = Layout(Path(job["out"]))
     manifest, session = Path(job["manifest"]), str(job["session"])
-    answer: dict[str, Any] = {"status": "failed", "reason": "", "exit_status": 2, "taken": [], "made": [], "spoilt": []}
+    answer: dict[str, Any] = {"status": "failed", "reason": "", "cause": "", "exit_status": 2}
+    answer |= {"taken": [], "made": [], "spoilt": []}
     draft = None
     try:
         if job["program"] != program_version():
-            raise InvalidValueError(
+            raise OtherProgramError(
                 "the worker runs another version of Telltale, or of its libraries, than the batch",
                 mend="Install the same on all machines.",
             )
@@ -56,7 +62,7 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
         steps.drop_unused()
         answer |= {"status": "done", "exit_status": result.exit_status, "reason": _shortcomings(result)}
     except (TelltaleError, OSError, MemoryError) as error:
-        answer["reason"] = words(error)
+        answer |= {"reason": words(error), "cause": cause_of(error)}
     finally:
         if draft is not None and draft.exists():
             shutil.rmtree(draft, ignore_errors=True)
@@ -95,16 +101,25 @@ def _reporter(session: str) -> Hook:
 
 @cache
 def _be_quiet() -> None:
-    """Silence native libraries, once per process, and give them one thread."""
+    """Silence native libraries, once per process."""
     import sys
-
-    import cv2
-    import torch
 
     from pipeline.cli.terminal import silence_native_libraries
 
     if sys.stderr is not None:
         silence_native_libraries()
 
+
+def take_one_thread() -> None:
+    """Give the numerical libraries of this process one thread, those that are loaded and those that will be.
+
+    Workers share the cores of a machine already; and sums are taken in the same order on every machine.
+    """
+    os.environ |= dict.fromkeys(THREADS, "1")
+    import cv2
+    import torch
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(limits=1)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)
