@@ -103,6 +103,21 @@ also as `NAME-clip-linear` and `NAME-clip-rbf`, which measure the flow of clips:
     telltale me bench --data clips --models lbp-top-linear,bi-woof-clip-rbf
     telltale me bench --data flow_maps --models hoof-rbf,fhofo-rbf
 
+## On one bench
+
+Every method is a row of `telltale me bench`, on the same clips, with its time (`ms_per_sample`: preparing and
+answering one clip, without training):
+
+    telltale me bench --simulated --models all --protocol kfold -j 2
+    telltale me bench --data clips --models magnified-riesz,length-tim,regions-facs,dynamic-image,lbp-top-linear
+
+`magnified-*` magnifies 4 times, `length-*` brings clips to 20 pictures, `regions-*` counts patterns region by region;
+then comes LBP-TOP and a linear support vector machine, the same for all, so that `lbp-top-linear` is what they are to
+be compared with. `dynamic-image` and `active-image` are described by histograms of gradients. `--magnifier FILE` adds
+your own network as `magnified-learned`. Clips keep no landmarks: regions lie where a usual face has them, on aligned
+pictures; a column `eyes` (`0.5 0.38 0.36`: the middle between the eyes across and down, their distance, shares of the
+picture) says so where a clip is cut otherwise.
+
 A folder of clips holds npz files: `x` (pictures of all clips one after the other, uint8 `(total, h, w)`), `frames`
 (pictures of each clip), `y` (0 negative, 1 positive, 2 surprise), `subject`, `dataset`, `clip`.
 `recognition.clip_set.write_clip_set` writes them.

@@ -178,7 +178,7 @@ pose_hz = 15
 {settings}
 | `voice` | `channel` | mean of all | channel of a sound file with several, counted from 0 |
 | `voice` | `egemaps` | | true: add the descriptors of eGeMAPS; `"opensmile"`: as openSMILE computes them |
-| `voice` | `embedding` | | your own speech model: TorchScript, or weights |
+| `voice` | `embedding` | | your own speech model: TorchScript, or weights (safetensors) |
 | `voice` | `embedding_architecture` | | factory in torchaudio.models that the weights belong to |
 | `voice` | `questions_s` | of the cues | ends of the questions, a list of seconds |
 | `context` | `presence_s` | 1 | how long a moment's cue counts as present, seconds |

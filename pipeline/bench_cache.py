@@ -66,7 +66,7 @@ def cached(folder: Path, plan: CopyPlan, version: str, reducers: Collection[str]
     if not file.is_file():
         return None
     try:
-        with np.load(file) as kept:
+        with np.load(file, allow_pickle=False) as kept:
             if any(f"reduced {name}" not in kept for name in reducers):
                 return None
             seconds = {name: float(kept[f"seconds {name}"]) for name in reducers}
@@ -91,7 +91,7 @@ def store(folder: Path, plan: CopyPlan, version: str, seen: Seen) -> None:
         arrays[f"reduced {name}"] = values
         arrays[f"seconds {name}"] = np.asarray(seen.reducing_s[name])
     if file.is_file():
-        with np.load(file) as before:
+        with np.load(file, allow_pickle=False) as before:
             others = {name: before[name] for name in before.files if name.startswith(("reduced ", "seconds "))}
         arrays = {**others, **arrays}
     part = file.with_suffix(f".{hashlib.sha256(repr(sorted(arrays)).encode()).hexdigest()[:8]}.part")

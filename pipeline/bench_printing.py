@@ -36,7 +36,8 @@ def lay_out(tables: Mapping[str, Sequence[Row]]) -> list[Sheet]:
     """Sheets in the order in which they are read; `LEGEND` says what their columns mean.
 
     Args:
-        tables: "rows", "bands", "thresholds", "calibration", "natural" as `bench_scores` and `bench_bands` make them.
+        tables: "rows", "bands", "thresholds", "calibration", "natural", "halves" as `bench_scores`, `bench_bands` and
+            `bench_halves` make them.
     """
     sheets = [
         Sheet(
@@ -56,7 +57,23 @@ def lay_out(tables: Mapping[str, Sequence[Row]]) -> list[Sheet]:
         sheets.append(Sheet(title, _spread(rows, _threshold_cell)))
     sheets.append(Sheet("Share of true events by score, with their number", _calibration(tables["calibration"])))
     sheets.append(_natural(tables["natural"]))
+    sheets.append(Sheet("Training and test half", _halves(tables.get("halves", ()))))
     return [sheet for sheet in sheets if sheet.rows]
+
+
+def _halves(rows: Sequence[Row]) -> list[Row]:
+    """Both halves side by side, the best on the training half first."""
+    overall = {(row["spotter"], row["half"]): row for row in rows if row["kind"] == "overall"}
+    out = []
+    best = {spotter: row["f1"] for (spotter, half), row in overall.items() if half == "training"}
+    for spotter in sorted(names(row["spotter"] for row in rows), key=lambda one: -best.get(one, 0.0)):
+        cells: Row = {"spotter": spotter}
+        for half in ("training", "test"):
+            row = overall.get((spotter, half))
+            cells[f"{half} F1"] = None if row is None else _two(row["f1"])
+            cells[f"{half} alarms/min"] = None if row is None else _two(row["alarms_per_minute"])
+        out.append(cells)
+    return out
 
 
 def _pools(row: Row, face: str) -> bool:

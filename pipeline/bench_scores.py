@@ -111,14 +111,21 @@ def score_rows(outcomes: Sequence[Outcome]) -> list[Row]:
         for material in names(one.material for one in mine):
             part = [one for one in mine if one.material == material]
             own = float(np.median([one.own_percent for one in part]))
-            rows += _rows_of(spotter, {"material": material, "face": face_of(own), "own_movement": round(own, 2)}, part)
+            rows += rows_of(spotter, {"material": material, "face": face_of(own), "own_movement": round(own, 2)}, part)
         for face in [face for face in FACES if any(one.face == face for one in mine)]:
             part = [one for one in mine if one.face == face]
-            rows += _rows_of(spotter, {"material": f"all {face}", "face": face, "own_movement": None}, part)
+            rows += rows_of(spotter, {"material": f"all {face}", "face": face, "own_movement": None}, part)
     return rows
 
 
-def _rows_of(spotter: str, about: Row, outcomes: Sequence[Outcome]) -> list[Row]:
+def rows_of(spotter: str, about: Row, outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row per kind, micro, macro and overall, of one spotter on some copies.
+
+    Args:
+        spotter: Its name.
+        about: Further columns, the same in each row.
+        outcomes: Of this spotter.
+    """
     planted = [one for one in outcomes if not one.natural]
     plain = [one for one in outcomes if one.natural]
     minutes, plain_minutes = (sum(one.minutes for one in part) for part in (planted, plain))

@@ -72,7 +72,7 @@ def follow(task: FaceTask) -> None:
 
 @lru_cache(maxsize=1)
 def _face(file: Path) -> FacePath:
-    with np.load(file) as kept:
+    with np.load(file, allow_pickle=False) as kept:
         return FacePath(kept["points"], kept["found"])
 
 

@@ -66,6 +66,7 @@ def diagnose() -> list[dict[str, str]]:
         *_describe_media(),
         *_describe_weights(),
         *_describe_machine(),
+        _describe_audit_log(),
         *_describe_extras(),
     ]
 
@@ -250,6 +251,21 @@ def _describe_machine() -> Iterator[dict[str, str]]:
     if not enough:
         text += f"; analyses may fail below {LEAST_FREE_GB:g} GB: free some, or write results to another disk"
     yield _row("free disk", "ok" if enough else "warning", "", text)
+
+
+def _describe_audit_log() -> dict[str, str]:
+    from pipeline.privacy.audit import NAME, verify
+    from pipeline.privacy.home import home
+
+    part, place = "audit log", home() / NAME
+    try:
+        verdict = verify()
+    except OSError as error:
+        return _row(part, "warning", "", f"{place} cannot be read: {error.strerror}; see to its permissions")
+    if verdict.broken:
+        kept = f"put it aside with {place.with_suffix('.head.json').name}, and a new one begins"
+        return _row(part, "warning", "", f"{place}: {'; '.join(verdict.broken)}. Find out who did it; {kept}")
+    return _row(part, "ok", "", f"{place}: {verdict.entries} lines, none changed" if verdict.entries else "no line yet")
 
 
 def _describe_extras() -> Iterator[dict[str, str]]:

@@ -152,10 +152,10 @@ def _streams_of(info: FileInfo, root: Path, clock: str) -> list[Guess]:
         if track.time_column:
             values["time_column"] = track.time_column
         if _is_video(track):
-            values["kind"], seen = _look_at_video(info, track, root, clock)
+            values["kind"], seen = _look_at_video(info, track, root)
             remarks.append(seen)
         elif values["kind"] == "audio":
-            remarks += _listen(values, root, clock)
+            remarks += _listen(values, root)
         elif track.kind == "markers":
             remarks.append('for clocks only; if these are questions, stimuli or conditions, set kind = "cues"')
         elif track.kind is None:
@@ -175,7 +175,7 @@ def _is_video(track: TrackInfo) -> bool:
     return bool(re.match(r"\d+x\d+\b", track.detail)) or track.kind in ("face_rgb", "face_nir", "face_depth")
 
 
-def _look_at_video(info: FileInfo, track: TrackInfo, root: Path, clock: str) -> tuple[str, str]:
+def _look_at_video(info: FileInfo, track: TrackInfo, root: Path) -> tuple[str, str]:
     """Kind of a video by looking at it: a large face makes a face video, a smaller person a body video."""
     from modalities.face.detection import find_face
     from modalities.face.models import borrowed_models
@@ -210,7 +210,7 @@ def _look_at_video(info: FileInfo, track: TrackInfo, root: Path, clock: str) -> 
     return "face_rgb", "no face in the first frames: taken as a face video; correct the kind if it shows a body"
 
 
-def _listen(values: dict[str, Any], root: Path, clock: str) -> list[str]:
+def _listen(values: dict[str, Any], root: Path) -> list[str]:
     """Set a sound track of digital silence to be ignored."""
     from modalities.readers import open_stream
 

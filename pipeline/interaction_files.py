@@ -18,7 +18,7 @@ TABLE, COURSES = NAMES = "interaction.csv", "synchrony.parquet"
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.interaction import Interaction, Tie
+    from pipeline.interaction_table import Interaction, Tie
 
 
 def write_interaction(interaction: Interaction, folder: Path) -> None:
@@ -29,7 +29,7 @@ def write_interaction(interaction: Interaction, folder: Path) -> None:
     """
     import pyarrow.parquet as pq
 
-    from pipeline.interaction import as_frame
+    from pipeline.interaction_table import as_frame
 
     as_frame(interaction).to_csv(folder / TABLE, index=False)
     pq.write_table(interaction.tracks_table(), folder / COURSES, compression="zstd")
@@ -48,7 +48,7 @@ def read_interaction(folder: Path) -> Interaction | None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from pipeline.interaction import Interaction
+    from pipeline.interaction_table import Interaction
 
     table, courses = (folder / name for name in NAMES)
     if not table.is_file():
@@ -75,7 +75,7 @@ def _unreadable(file: Path, error: Exception) -> UnreadableFileError:
 
 
 def _tie(row: dict[Any, Any]) -> Tie:
-    from pipeline.interaction import Tie
+    from pipeline.interaction_table import Tie
 
     known = {str(key): None if isinstance(cell, float) and math.isnan(cell) else cell for key, cell in row.items()}
     leader, follower = known.pop("events_leader"), known.pop("events_follower")
@@ -85,7 +85,7 @@ def _tie(row: dict[Any, Any]) -> Tie:
 
 def _by_pair(table: pa.Table) -> dict[str, Track]:
     """Tracks by the name of the pair; null cells are invalid."""
-    from pipeline.interaction import group_features, pair_features
+    from pipeline.interaction_table import group_features, pair_features
 
     pairs = np.array(table.column("pair").to_pylist(), dtype=object)
     out = {}

@@ -78,25 +78,33 @@ def _refuse_study(folder: Path) -> None:
         )
 
 
+def lies_inside(place: Path, study: Path, links: bool) -> bool:
+    """Whether a place lies below a study's folder, or below one that `TELLTALE_ALLOW` names.
+
+    Args:
+        place: Absolute; need not exist, holds no NUL character.
+        study: The study's folder.
+        links: Whether links are followed. To be asked where a path has "..": a link within the study is the user's own
+            doing.
+    """
+    plain = os.path.realpath if links else os.path.normpath
+    named = [Path(one).absolute() for one in os.environ.get(ALLOWED, "").split(os.pathsep) if one]
+    return any(Path(plain(place)).is_relative_to(plain(root)) for root in (study, *named))
+
+
 def _keep_inside(manifest: Manifest, path: Path) -> None:
     """Return if no path leads out of the study: the folder around a session folder, or that of a lone manifest.
-
-    Links are followed only where a path has "..": a link within the study is the user's own doing.
 
     Raises:
         ManifestError: one does, and not into a folder that `TELLTALE_ALLOW` names.
     """
     folder = path.absolute().parent
     study = folder.parent if path.name == MANIFEST_NAME else folder
-    named = [Path(one).absolute() for one in os.environ.get(ALLOWED, "").split(os.pathsep) if one]
     for entry in manifest.streams:
         for name in entry.paths:
             if "\0" in name:
                 raise ManifestError("a path holds a NUL character", file=path, stream=entry.name, mend="Correct it.")
-            climbs = ".." in Path(name).parts
-            place = Path(os.path.realpath(folder / name) if climbs else os.path.normpath(folder / name))
-            roots = [Path(os.path.realpath(one)) if climbs else one for one in (study, *named)]
-            if not any(place.is_relative_to(root) for root in roots):
+            if not lies_inside(folder / name, study, links=".." in Path(name).parts):
                 raise ManifestError(
                     "a path leads out of the study's folder", file=path, stream=entry.name, got=name,
                     expected=f"below {study}",

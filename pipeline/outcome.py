@@ -17,11 +17,12 @@ from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.interaction_files import write_interaction
 from pipeline.journal import Journal
 from pipeline.report.page import ASSETS, drop_folder
+from pipeline.whole_file import settle, settle_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.interaction import Interaction
+    from pipeline.interaction_table import Interaction
 
 
 FILES = ("timeline.parquet", "events.parquet", "events.csv", "sync.json", "report.html", "log.jsonl", "result.json")
@@ -91,6 +92,8 @@ class Result:
     def save(self, folder: str | Path, final: Path | None = None) -> Path:
         """Write all files of the result into a folder; each appears whole or not at all, `result.json` last.
 
+        Once this returns they are on the disk, so that a power cut does not take them back.
+
         Args:
             folder: Made if absent, private to the user. Files of an earlier run are replaced.
             final: Where the folder is moved afterwards; the page finds the recordings from there.
@@ -119,13 +122,17 @@ class Result:
                 write_interaction(self.interaction, draft)
             self.journal.write(draft / "log.jsonl")
             (draft / "result.json").write_text(self.record.model_dump_json(indent=2) + "\n", encoding="utf-8")
+            settle(draft)
             drop_folder(target / OF_PAGE)
             if (draft / OF_PAGE).is_dir():
                 shutil.move(draft / OF_PAGE, target / OF_PAGE)
             for name in (*OF_SEVERAL, *FILES):
+                if name == FILES[-1]:
+                    settle_folder(target)  # all else is in its place before the file that says so
                 (target / name).unlink(missing_ok=True)
                 if (draft / name).exists():
                     shutil.move(draft / name, target / name)
+        settle_folder(target)
         return target
 
 

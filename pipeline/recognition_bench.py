@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,15 +18,28 @@ from data_schemas.errors import InvalidValueError, NothingUsableError
 from data_schemas.hook import Hook, silent
 
 if TYPE_CHECKING:
+    from modalities.face.recognition.crossvalidation import Outcome
     from modalities.face.recognition.protocols import Fold, Protocol
-    from modalities.face.recognition.samples import Samples
+    from modalities.face.recognition.samples import Kind, Samples
     from modalities.face.recognition.scores import Answers
     from modalities.face.recognition.system import System
 
 NOMINATION_SETS = 3
 NOMINATION_FOLDS = 3
 """A system is nominated by its mean inner UF1 over so many of the protocol's training sets, so many folds in each."""
+SIMULATED = 20, 8
+"""Simulated people, and samples of each."""
 _SCORES = ("n", "uf1", "uar", "accuracy")
+
+
+def simulated_samples(kind: Kind, people: int = SIMULATED[0], each: int = SIMULATED[1]) -> Samples:
+    """The simulated clips, or maps, on which systems are compared where there is no corpus; always the same ones."""
+    from modalities.face.recognition.simulation import simulate_flow_set
+    from modalities.face.recognition.simulation_clips import simulate_clip_set
+
+    if kind == "clip":
+        return simulate_clip_set(people, each, seed=71)
+    return simulate_flow_set(people, each, seed=71, units=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +51,14 @@ class Result:
         seed: Of its training.
         answers: Honest ones.
         dishonest: Those of the best candidate for each person tested; None where not asked for.
+        ms_per_sample: Preparing a sample and answering it, training apart, milliseconds, mean over the folds.
     """
 
     system: str
     seed: int
     answers: Answers
     dishonest: Answers | None = None
+    ms_per_sample: float | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,24 +128,22 @@ def run_recognition_bench(
     if len(usable) > 1:
         sets = _some(protocol.folds(samples, 0))
         jobs = [Job(one, fold, 0, inner=NOMINATION_FOLDS, shuffled=shuffled) for one in usable for fold in sets]
-        found = run_jobs(samples, jobs, workers=workers, keep=keep, hook=hook, step="nomination, inside training sets")
+        found = run_jobs(samples, jobs, workers=workers, keep=keep, hook=hook)
         for at, one in enumerate(usable):
             part = [outcome.inner or 0.0 for outcome in found[at * len(sets) : (at + 1) * len(sets)]]
             inner[one.name] = round(float(np.mean(part)), 4)
         nominated = max(inner, key=lambda name: inner[name])
         hook(f"nominated: {nominated}", 1, 1)
+    runs = [(one, seed, fold) for one in usable for seed in range(seeds) for fold in protocol.folds(samples, seed)]
+    outer = [Job(one, fold, seed, oracle=oracle, shuffled=shuffled) for one, seed, fold in runs]
+    said = run_jobs(samples, outer, workers=workers, keep=keep, hook=hook)
     results = []
-    for one in usable:
-        for seed in range(seeds):
-            folds = protocol.folds(samples, seed)
-            outer = [Job(one, fold, seed, oracle=oracle, shuffled=shuffled) for fold in folds]
-            said = run_jobs(samples, outer, workers=workers, keep=keep, hook=hook, step=f"{one.name}, seed {seed}")
-            honest = pool_answers(samples, folds, [outcome.said for outcome in said])
-            picked = None
-            if oracle:
-                pairs = zip(folds, said, strict=True)
-                picked = pool_answers(samples, folds, [best_of(samples, fold, outcome) for fold, outcome in pairs])
-            results.append(Result(one.name, seed, honest, picked))
+    for (name, seed), group in groupby(zip(runs, said, strict=True), key=lambda pair: (pair[0][0].name, pair[0][1])):
+        pairs = [(fold, outcome) for (_, _, fold), outcome in group]
+        folds = [fold for fold, _ in pairs]
+        honest = pool_answers(samples, folds, [outcome.said for _, outcome in pairs])
+        picked = pool_answers(samples, folds, [best_of(samples, *pair) for pair in pairs]) if oracle else None
+        results.append(Result(name, seed, honest, picked, _mean_ms([outcome for _, outcome in pairs])))
     return RecognitionBench(samples, protocol, tuple(results), inner, nominated, refused)
 
 
@@ -138,8 +152,13 @@ def _some(folds: list[Fold]) -> list[Fold]:
     return [folds[round(at)] for at in np.linspace(0, len(folds) - 1, min(NOMINATION_SETS, len(folds)))]
 
 
+def _mean_ms(outcomes: Sequence[Outcome]) -> float | None:
+    spent = [one.ms_per_sample for one in outcomes if one.ms_per_sample is not None]
+    return round(float(np.mean(spent)), 3) if spent else None
+
+
 def score_rows(bench: RecognitionBench) -> list[dict[str, Any]]:
-    """{model, dataset, protocol, seed, n, uf1, uar, accuracy} for each data set and for "all"."""
+    """{model, dataset, protocol, seed, n, uf1, uar, accuracy, ms_per_sample} for each data set and for "all"."""
     return [row for result in bench.results for row in _rows(bench, result, result.answers)]
 
 
@@ -150,7 +169,7 @@ def _rows(bench: RecognitionBench, result: Result, answers: Answers) -> list[dic
     for name, part in by_group(answers).items():
         scores = score(part, bench.samples.classes)
         head = {"model": result.system, "dataset": name, "protocol": bench.protocol.name, "seed": result.seed}
-        rows.append({**head, **{key: scores[key] for key in _SCORES}})
+        rows.append({**head, **{key: scores[key] for key in _SCORES}, "ms_per_sample": result.ms_per_sample})
     return rows
 
 

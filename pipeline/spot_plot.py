@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.event import Event
+from data_schemas.intervals import runs_of
 from data_schemas.stream import Video
 from data_schemas.time import NS_PER_S
 from modalities.face.features import FEATURES
@@ -169,8 +170,7 @@ def _stretches(times: NDArray[np.float64], where: NDArray[np.bool_]) -> list[tup
     if not len(times):
         return []
     half = float(np.median(np.diff(times))) / 2 if len(times) > 1 else 0.02
-    edges = np.flatnonzero(np.diff(np.r_[False, where, False].astype(np.int8))).reshape(-1, 2)
-    return [(float(times[first]) - half, float(times[end - 1]) + half) for first, end in edges]
+    return [(float(times[first]) - half, float(times[end - 1]) + half) for first, end in runs_of(where)]
 
 
 def _draw_numbers(axes: Axes, shown: Sequence[Event], strip: tuple[float, float]) -> None:

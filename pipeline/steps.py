@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from data_schemas.emotion import EmotionTrack
     from data_schemas.event import Event
     from fusion.label_inference import LabelTrack
-    from pipeline.interaction import Interaction
+    from pipeline.interaction_table import Interaction
 
 
 LONGEST_NS = 7 * 86_400 * NS_PER_S

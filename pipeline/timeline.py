@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.emotion import FUSED_COLUMNS, EmotionTrack
-from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
+from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Join, Track
 from data_schemas.intervals import IntervalSet
-from data_schemas.time import NS_PER_S, Int64Array
+from data_schemas.time import NS_PER_S, Int64Array, nearest
 from sync.resample import to_grid
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def joined(encoding: Encoding, grid_ns: Int64Array, support: IntervalSet) -> Cha
     gap_ns = round(spec.max_gap_s * NS_PER_S)
     values = np.zeros((len(grid_ns), len(spec.features)), np.float32)
     valid = np.zeros(values.shape, bool)
-    for join in ("linear", "nearest", "hold"):
+    for join in get_args(Join):
         at = [i for i, feature in enumerate(spec.features) if feature.join == join]
         if at and len(track.times_ns):
             got, ok = to_grid(track.times_ns, track.values[:, at], track.valid[:, at], grid_ns, join, gap_ns)
@@ -92,14 +92,11 @@ def _nearest_reason(
     described = np.zeros((len(grid_ns), len(track.names)), bool)
     if not len(track.times_ns):
         return out, described
-    right = np.clip(np.searchsorted(track.times_ns, grid_ns), 0, len(track.times_ns) - 1)
-    left = np.clip(right - 1, 0, None)
-    before, after = np.abs(track.times_ns[left] - grid_ns), np.abs(track.times_ns[right] - grid_ns)
-    nearest = np.where(before <= after, left, right)
-    close = np.minimum(before, after) <= gap_ns
-    out[close] = track.reason[nearest[close]]
+    at = nearest(track.times_ns, grid_ns)
+    close = np.abs(track.times_ns[at] - grid_ns) <= gap_ns
+    out[close] = track.reason[at[close]]
     said = close & (out != "")
-    described[said] = track.valid[nearest[said]]
+    described[said] = track.valid[at[said]]
     out[out == ""] = "gap"
     return out, described
 

@@ -104,7 +104,8 @@ def test_finished_sessions_are_not_rendered_again(tmp_path: Path, monkeypatch: p
             write(tmp_path / f"{name}-{seed}-20s.npz", {"rendered": one, "tokens": one})
     monkeypatch.setattr(fusion_rendered, "film", None)
     found = fusion_rendered.measure_sessions(3, 20, 1, tmp_path)
-    assert found["sessions"] == 3 and found["failed"] == 0
+    assert found["sessions"] == 3 and found["pairs"] == 1 and found["failed"] == 0
+    assert found["halved_rendered_moved_before"] > 0
     assert found["auc_gap"] == 0 and found["auc_gap_error"] == 0
     for name in SETS:
         assert 0 <= found[f"{name}_rendered_ece"] == found[f"{name}_tokens_ece"] <= 1

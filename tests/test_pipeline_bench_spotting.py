@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from data_schemas.errors import InvalidValueError, MissingFileError, NothingUsab
 from modalities.face.spotting.evaluation import Counts
 from pipeline.bench_bands import band_rows, calibration_rows, threshold_rows
 from pipeline.bench_cache import Seen, cached, code_version, store
+from pipeline.bench_halves import HALVES, half_rows, split, winner_row
 from pipeline.bench_material import _plan_events, make_copy
 from pipeline.bench_plan import RATE_PER_MINUTE, CopyPlan, _plan, list_videos, plan_simulated
 from pipeline.bench_printing import lay_out
@@ -118,8 +120,10 @@ def test_sheets_fit_a_terminal() -> None:
     tables = {
         "rows": score_rows(outcomes), "bands": band_rows(outcomes), "thresholds": threshold_rows(outcomes),
         "calibration": calibration_rows(outcomes), "natural": natural_rows(outcomes),
+        "halves": half_rows([all_right("a", 0), all_wrong("b", 0), all_right("a", 1), all_wrong("b", 1)]),
     }  # fmt: skip
     sheets = {sheet.title: sheet.rows for sheet in lay_out(tables)}
+    assert [row["spotter"] for row in sheets["Training and test half"]] == ["a", "b"]
     assert {"Calm faces", "Between faces", "By material"} <= set(sheets) and "Lively faces" not in sheets
     for title, rows in sheets.items():
         assert len({tuple(row) for row in rows}) == 1, title
@@ -127,6 +131,57 @@ def test_sheets_fit_a_terminal() -> None:
         assert sum(max(w, len(name)) + 3 for w, name in zip(widths, rows[0], strict=True)) <= 100, title
     natural = next(rows for title, rows in sheets.items() if "unplanted" in title)
     assert len(natural) == 12
+
+
+# --- training and test half
+
+
+def case(spotter: str, copy: str, found: tuple[Found, ...], material: str = "simulated quiet") -> Outcome:
+    return replace(outcome(found), spotter=spotter, copy=copy, material=material)
+
+
+def all_right(spotter: str, number: int, material: str = "simulated quiet") -> Outcome:
+    return case(spotter, f"{material} {number}", (HIT, Found("macro", 300, 330, 360, 0.9)), material)
+
+
+def all_wrong(spotter: str, number: int, material: str = "simulated quiet") -> Outcome:
+    return case(spotter, f"{material} {number}", (WRONG,), material)
+
+
+@given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 4), st.randoms())
+def test_halves_are_disjoint_and_hold_both_manners(quiet: int, talking: int, videos: int, chance: Random) -> None:
+    made = [all_right("s", at) for at in range(quiet)]
+    made += [all_right("s", at, "simulated talking") for at in range(talking)]
+    made += [all_right("s", at, f"v{number}.mp4") for number in range(videos) for at in range(3)]
+    chance.shuffle(made)
+    halves = split(made)
+    sides = [{one.copy for one in made if halves[one.copy] == half} for half in HALVES]
+    assert not sides[0] & sides[1] and len(sides[0] | sides[1]) == len(made)
+    for manner, count in (("simulated quiet", quiet), ("simulated talking", talking)):
+        sizes = [sum(name.startswith(manner) for name in side) for side in sides]
+        assert sizes == [(count + 1) // 2, count // 2]
+    for number in range(videos):
+        assert len({halves[f"v{number}.mp4 {at}"] for at in range(3)}) == 1, "one face, one half"
+    ordered = split(sorted(made, key=lambda one: one.copy))
+    assert ordered == halves, "whatever the order"
+
+
+def test_the_winner_is_that_of_the_training_half_alone() -> None:
+    made = [all_right("a", 0), all_wrong("a", 1), all_wrong("b", 0), all_right("b", 1), all_right("b", 3)]
+    made += [all_right("a", 2), all_wrong("b", 2), all_wrong("a", 3), all_right("b", 5), all_wrong("a", 5)]
+    rows = {(row["half"], row["spotter"]): row for row in half_rows(made) if row["kind"] == "overall"}
+    assert [rows[half, name]["f1"] for half in HALVES for name in "ab"] == [1.0, 0.0, 0.0, 1.0]
+    assert set(rows["test", "a"]) >= {"precision", "recall", "alarms_per_minute", "ms_per_frame"}
+    told = winner_row(made, "b")
+    assert told == {"winner": "a", "f1_training": 1.0, "f1_test": 0.0, "default": "b", "default_wins": False}
+    better = [one for one in made if split(made)[one.copy] == "training"]
+    better += [all_right(name, at) for name in "ab" for at in (1, 3, 5)]
+    assert winner_row(better, "a") == {**told, "f1_test": 1.0, "default": "a", "default_wins": True}
+    alone = winner_row([all_right("a", 0)], "temporal")
+    assert alone["f1_test"] is None and alone["default_wins"] is None
+    assert winner_row([all_right("a", 1)], "a")["winner"] is None, "no training half"
+    unplanted = replace(outcome((WRONG,), natural=True), spotter="a", copy="v.mp4 unplanted", material="v.mp4")
+    assert half_rows([*made, unplanted]) == half_rows(made)
 
 
 def test_reweighting_and_bounds() -> None:
@@ -181,7 +236,9 @@ def test_the_command_prints_every_column_and_looks_once(telltale: Callable, tmp_
     done = telltale(*words, "--json")
     assert done.returncode == 0, done.stderr
     printed = json.loads(done.stdout)
-    assert set(printed) == {"rows", "bands", "thresholds", "calibration", "natural", "refused"}
+    assert set(printed) == {"rows", "bands", "thresholds", "calibration", "natural", "halves", "winner", "refused"}
+    assert {row["half"] for row in printed["halves"]} == {"training"}, "one copy of each manner"
+    assert printed["winner"]["winner"] == "regional" and printed["winner"]["default_wins"] is None
     rows = printed["rows"]
     assert all(set(row) == COLUMNS for row in rows)
     assert {row["material"] for row in rows} >= {"simulated quiet", "simulated talking"}

@@ -183,3 +183,21 @@ def test_an_installation_older_than_its_sources_is_a_warning(monkeypatch):
     monkeypatch.setattr(doctor, "requires", lambda name: current[1:])
     row = by_part(list(doctor._describe_python()))["telltale"]
     assert row["status"] == "warning" and "pip install -e ." in row["detail"]
+
+
+def test_the_audit_log_is_checked(tmp_path, monkeypatch):
+    from pipeline.privacy import audit
+
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+    assert doctor._describe_audit_log()["detail"] == "no line yet" and not (tmp_path / "home").exists()
+    for what in ("analyze", "export"):
+        audit.record(what, tmp_path)
+    row = doctor._describe_audit_log()
+    assert row["status"] == "ok" and "2 lines" in row["detail"]
+    log = tmp_path / "home" / audit.NAME
+    log.write_text(log.read_text().replace("analyze", "forget"))
+    row = doctor._describe_audit_log()
+    assert row["status"] == "warning" and "line 1" in row["detail"] and str(log) in row["detail"]
+    log.unlink()
+    log.mkdir()
+    assert doctor._describe_audit_log()["status"] == "warning"

@@ -122,4 +122,4 @@ def test_command_says_to_read_the_labels(
 def test_every_format_is_covered_or_refuses() -> None:
     """Formats not tried above: feather is parquet's table, nwb and rrd come from the same content; two need media."""
     tried = {"parquet", "csv", "boris", "eaf", "textgrid", "webvtt", "netcdf", "bids"}
-    assert set(FORMATS) - tried == {"feather", "nwb", "megc", "rrd", "retraining"}
+    assert set(FORMATS) - tried == {"feather", "media", "nwb", "megc", "rrd", "retraining"}

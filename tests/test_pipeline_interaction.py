@@ -17,8 +17,9 @@ from modalities.context.coincidence import coincide, onsets_of
 from modalities.context.coupling import false_discovery, follows, steady
 from modalities.context.prewhitening import follows_in_turns, without_jumps, without_shape_of_turns
 from modalities.context.synchrony import agreement, in_step, shared_course
-from pipeline.interaction import BEHAVIOURS, Interaction, interact
+from pipeline.interaction import interact
 from pipeline.interaction_files import read_interaction, write_interaction
+from pipeline.interaction_table import BEHAVIOURS, Interaction
 from pipeline.report.together import together_section
 from pipeline.simulate.pairs_of_people import NAMES, PairOfPeople, Planted, simulate_pair
 

@@ -128,3 +128,16 @@ def test_a_damaged_key_store_is_never_written_over(tmp_path: Path, own: Path) ->
     with pytest.raises(UnreadableFileError, match="key store"):
         keys.pseudonym(tmp_path, "p01")
     assert (own / keys.NAME).read_text() == "{"
+
+
+def test_folders_of_analyses_and_exports_are_private(tmp_path: Path) -> None:
+    from pipeline.analyzer import Analyzer
+    from pipeline.export.run import export_result
+    from pipeline.simulate.session import simulate_session
+
+    simulate_session(tmp_path / "study" / "s1", seconds=10, seed=1, fidelity="signal")
+    out = Analyzer().run(tmp_path / "study" / "s1").save(tmp_path / "out")
+    export_result(out, "bids", tmp_path / "given" / "bids")
+    export_result(out, "csv", tmp_path / "tables" / "s1.csv")
+    for folder in (out, tmp_path / "given", tmp_path / "given" / "bids", tmp_path / "tables"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700, folder

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import socket
+import stat
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -214,6 +215,7 @@ def test_every_command_on_results_is_noted_and_exports_are_pointed_at(copy: tupl
         "import": [out / "pair", out / "pair" / "events.csv", "--coder", "anna"],
         "report": [out / "pair", "--no-faces"],
         "view": [out / "pair", "--no-open", "--port", taken.getsockname()[1]],
+        "agreement": [out / "pair"],
         "study": [out, "--label", "condition", "-o", tmp_path / "study-report"],
         "train": [out, "--sessions", study, "--labels", tmp_path / "labels.csv", "-o", tmp_path / "model"],
     }
@@ -230,11 +232,19 @@ def test_every_command_on_results_is_noted_and_exports_are_pointed_at(copy: tupl
         assert not any(name in json.dumps(mine[0]["data"]) for name in ("p01", "p02", "pair"))
     taken.close()
     assert audit.verify().broken == ()
+    assert stat.S_IMODE((tmp_path / "given").stat().st_mode) == 0o700, "made private to the user"
+    made = tmp_path / "study-report"  # two people are too few for the command: what it notes and writes of sessions
+    made.mkdir()
+    told = records.note_report(out, [], made)
+    assert told["people"] == sorted(str(one) for one in names.values())
+    (made / "study.json").write_text(json.dumps({"made_of": told}))
     report = forget("p01", study)
     lines = [one for one in report.lines if one.what == "export"]
     written = {str(path) for path in (tmp_path / "given").iterdir()}
     assert len(written) > 1 and {line.where for line in lines} == written, "a format may write several files"
     assert {line.action for line in lines} == {"look at it"} and all(Path(line.where).exists() for line in lines)
+    assert [(one.where, one.action) for one in report.lines if one.what == "report"] == [(str(made), "removed")]
+    assert not made.exists()
     assert "names the person" in {line.where: line.note for line in lines}[str(tmp_path / "given" / "pair.csv")]
 
 

@@ -53,6 +53,24 @@ def test_values_where_valid_and_reasons_elsewhere() -> None:
     assert all((word == "") == ok for word, ok in zip(grid.reason, grid.valid.any(axis=1), strict=True))
 
 
+def test_an_encoder_may_ask_for_exact_labels_angles_and_counts() -> None:
+    columns = (
+        FeatureSpec("label", "1", "label", 0, 9, "exact"),
+        FeatureSpec("yaw_deg", "deg", "angle", -180, 180, "angle"),
+        FeatureSpec("clicks", "1", "count", 0, None, "event"),
+    )
+    spec = EncoderSpec("toy", "1", "voice", ("audio",), columns, max_gap_s=1.0)
+    t = np.arange(0, 4, 0.2)
+    values = np.stack([np.arange(20) % 3, np.where(t < 2, 179.0, -179.0), np.ones(20)], axis=1).astype(np.float32)
+    track = Track(to_ns(t), spec.feature_names, values, np.ones(values.shape, bool), np.full(20, "", object))
+    ticks = np.arange(0, 4 * NS_PER_S, NS_PER_S // 20)
+    support = IntervalSet([(0, 4 * NS_PER_S)])
+    grid = timeline.joined(Encoding(spec, "p01", track).check(), ticks, support)
+    assert set(grid.values[grid.valid[:, 0], 0].tolist()) == {0.0, 1.0, 2.0}
+    assert np.abs(grid.values[grid.valid[:, 1], 1]).min() >= 179, "the short way round"
+    assert grid.values[grid.valid[:, 2], 2].sum() == 20, "none is lost or doubled"
+
+
 def test_table_has_nulls_metadata_and_a_row_per_person_and_time() -> None:
     other = timeline.absent(SPEC, GRID, "no_stream")
     table = timeline.as_table([("p01", [joined()]), ("p02", [other])], GRID, {"grid_hz": 10})

@@ -45,7 +45,8 @@ def smile(photograph: str, intensity: float, frames: int = 17) -> tuple[Clip, ND
     points = find_mesh(pictures[0]).points
     left, top = np.maximum(points.min(axis=0).astype(int) - 20, 0)
     right, bottom = points.max(axis=0).astype(int) + 20
-    grey = np.stack([cv2.cvtColor(one, cv2.COLOR_RGB2GRAY)[top:bottom, left:right] for one in pictures])
+    whole = [np.asarray(cv2.cvtColor(one, cv2.COLOR_RGB2GRAY), np.uint8) for one in pictures]
+    grey = np.stack([one[top:bottom, left:right] for one in whole])
     return grey, points - (left, top)
 
 

@@ -46,13 +46,16 @@ def register(app: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline import steps
+        from pipeline.privacy import records
         from pipeline.report.page import write_sync_report
 
+        manifest = _begin(folder)
         session = steps.synchronize(_recording(folder))
         doubts: list[Problem] = []
         if proofs:
             session, doubts = _proved(session)
         target = out if out is not None else session.root / "sync.json"
+        records.note_clocks(manifest, target)
         target.write_text(session.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")
         page = target.with_suffix(".html")
         write_sync_report(session.manifest.name, session.sync, page)
@@ -71,6 +74,7 @@ def register(app: typer.Typer) -> None:
         from pipeline.manifest import MANIFEST_NAME, write_clocks
         from sync.align import align
 
+        _begin(folder)
         recording = _recording(folder)
         found_maps, sync, problems = align(recording)
         maps: dict[str, tuple[float, float]] = {}
@@ -154,6 +158,18 @@ def check_rows(session: Session) -> list[dict[str, Any]]:
         }
         for one in session.sync.checks
     ]
+
+
+def _begin(folder: Path) -> Path:
+    """The manifest; that its session is worked on is noted in the audit log."""
+    from pipeline.manifest import MANIFEST_NAME, load_manifest
+    from pipeline.privacy import keys, records
+    from pipeline.privacy.scope import place_of
+
+    manifest = folder if folder.suffix == ".toml" else folder / MANIFEST_NAME
+    people = {place_of(manifest).stem: [one.id for one in load_manifest(folder).people]}
+    records.begin("sync", keys.study_root(place_of(manifest)), people, None, say)
+    return manifest
 
 
 def _recording(folder: Path) -> Recording:

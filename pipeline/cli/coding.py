@@ -68,7 +68,9 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         from pipeline.coding.agreement import agreement as measure
         from pipeline.export.content import read_content
+        from pipeline.privacy import records
 
+        records.begin_with_results("agreement", result, say)
         rows = measure(read_content(result), iou=iou, step_s=step_s)
         show_table(rows, f"IoU >= {iou:g}, steps of {step_s:g} s", as_json)
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import typer
 
-from pipeline.cli.terminal import say, show_object, show_table
+from pipeline.cli.terminal import progress, say, show_object, show_table
 
-EPILOG = "parquet, csv, eaf, textgrid, bids, nwb, netcdf, webvtt, megc, rrd, feather, boris, retraining"
+EPILOG = "parquet, csv, eaf, textgrid, bids, nwb, netcdf, webvtt, megc, rrd, media, feather, boris, retraining"
 
 
 def register(app: typer.Typer) -> None:
@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
     def export(
         result: Path = typer.Argument(..., metavar="OUT", help="What telltale analyze left."),
         to: str = typer.Option(..., "--to", metavar="FORMAT", help="Name of the format."),
-        out: Path = typer.Option(..., "-o", "--out", metavar="FILE", help="File to write; a folder for bids."),
+        out: Path = typer.Option(..., "-o", "--out", metavar="FILE", help="File to write; a folder for bids, media."),
         deidentify: bool = typer.Option(
             False, "--deidentify", help="Pseudonyms, shifted times, no recordings of faces or voices."
         ),
@@ -39,17 +39,19 @@ def register(app: typer.Typer) -> None:
         from pipeline.privacy import records
 
         records.begin_with_results("export", result, say)
-        done = export_result(
-            result,
-            to,
-            out,
-            deidentify=deidentify,
-            coder=coder,
-            kinds=[word.strip() for word in kinds.split(",") if word.strip()],
-            session=session,
-            options=_settings(option),
-            overwrite=overwrite,
-        )
+        with progress() as hook:
+            done = export_result(
+                result,
+                to,
+                out,
+                deidentify=deidentify,
+                coder=coder,
+                kinds=[word.strip() for word in kinds.split(",") if word.strip()],
+                session=session,
+                options=_settings(option),
+                overwrite=overwrite,
+                hook=hook,
+            )
         records.note_export(result, *done.files)
         for note in done.notes:
             say(note, "yellow")

@@ -14,6 +14,7 @@ from pipeline.cli.terminal import progress, say, show_object, show_table
 
 if TYPE_CHECKING:
     from modalities.face.recognition.samples import Samples
+    from modalities.face.recognition.system import System
 
 _DATA = (
     "Folder of flow maps (npz with x, y, subject, dataset, clip; perhaps labels.csv), or of a corpus as its makers "
@@ -22,6 +23,9 @@ _DATA = (
 _JOBS = "Processes of one thread each."
 _RESUME = "Folder of finished folds and computed flow maps; the same command goes on from it."
 _JSON = "Print one JSON object."
+_STUDY = (
+    "Study whose manifests name the subjects: only who agreed to train is used, and telltale forget finds the model."
+)
 _STATUS = {
     "as published": "the same layers and widths as in the paper",
     "reduced": "the same layers with fewer channels, or smaller pictures",
@@ -65,10 +69,17 @@ def register(app: typer.Typer) -> None:
         "Whatever is chosen is chosen inside training folds. One system is nominated by its inner folds before any "
         "test is opened: only its row counts, the others are there to compare. Where all models named take clips, "
         "those of a corpus are read instead of its maps.\n\n"
+        "ms_per_sample: preparing and answering one sample, without training.\n\n"
         "Example: telltale me bench --data flow_maps --seeds 3 -j 2 --resume bench_folds"
     )
     def bench(
-        data: Path = typer.Option(..., "--data", metavar="DIR", help=_DATA),
+        data: Path | None = typer.Option(None, "--data", metavar="DIR", help=_DATA),
+        simulated: bool = typer.Option(
+            False, "--simulated", help="Simulated people instead: clips, or maps where all models named take maps."
+        ),
+        magnifier: Path | None = typer.Option(
+            None, "--magnifier", metavar="FILE", help="Your own TorchScript network, as a row magnified-learned."
+        ),
         models: str = typer.Option(
             "", "--models", metavar="A,B", help="Names, or all; by default the best-known ones."
         ),
@@ -86,11 +97,19 @@ def register(app: typer.Typer) -> None:
     ) -> None:
         from modalities.face.recognition.protocols import find_protocol
         from modalities.face.recognition.systems import core_for, find_system, learns, systems_for
+        from modalities.face.recognition.systems_methods import magnified_by
         from pipeline import recognition_bench as tables
 
         names = [name.strip() for name in models.split(",") if name.strip()]
         everything = names == ["all"]
         asked = [] if everything else [find_system(name) for name in dict.fromkeys(names)]
+        learned = [] if magnifier is None else [magnified_by(magnifier)]
+        if (data is None) != simulated:
+            raise InvalidValueError(
+                "the bench needs one source of samples",
+                got="two" if simulated else "none",
+                expected="--data DIR, or --simulated",
+            )
         how = find_protocol(protocol)
         fixed = [one.name for one in asked if not learns(one)]
         if shuffle and fixed:
@@ -98,8 +117,13 @@ def register(app: typer.Typer) -> None:
                 f"'{fixed[0]}' learns nothing from the samples, so that shuffled labels show nothing of it",
                 mend="Leave it out, or leave out --shuffle-labels.",
             )
-        samples = _read(data, jobs, resume, bool(asked) and all(one.input.kind == "clip" for one in asked))
-        asked = asked or (systems_for if everything else core_for)(samples.kind)
+        if data is None:
+            samples = tables.simulated_samples(
+                "flow_map" if asked and not learned and _all(asked, "flow_map") else "clip"
+            )
+        else:
+            samples = _read(data, jobs, resume, bool(asked or learned) and _all([*asked, *learned], "clip"))
+        asked = (asked or (systems_for if everything else core_for)(samples.kind)) + learned
         with progress() as hook:
             done = tables.run_recognition_bench(
                 samples, asked, how, seeds=seeds, workers=jobs, oracle=oracle,
@@ -183,14 +207,18 @@ def register(app: typer.Typer) -> None:
         data: Path = typer.Option(..., "--data", metavar="DIR", help=_DATA),
         out: Path = typer.Option(..., "-o", "--out", metavar="FILE", help="safetensors file; its card goes beside it."),
         model: str = typer.Option("default", "--model", help="Only the default keeps weights of its own."),
+        study: Path | None = typer.Option(None, "--study", metavar="DIR", help=_STUDY),
         seed: int = typer.Option(0, "--seed", min=0, help="Of folds and training."),
         jobs: int = typer.Option(1, "-j", "--jobs", min=1, metavar="N", help=_JOBS),
         resume: Path | None = typer.Option(None, "--resume", metavar="DIR", help="Folder of computed flow maps."),
         as_json: bool = typer.Option(False, "--json", help=_JSON),
     ) -> None:
+        import numpy as np
+
         from modalities.face.recognition.default.recogniser import check_weights_file
         from modalities.face.recognition.default.training import train_on
         from modalities.face.recognition.systems import find_system, learns
+        from pipeline.lab.trainees import UNKNOWN, begin_training
 
         if learns(find_system(model)):
             raise InvalidValueError(
@@ -200,14 +228,25 @@ def register(app: typer.Typer) -> None:
             )
         check_weights_file(out)
         samples = _read(data, jobs, resume)
+        who = begin_training("me train", data, map(str, samples.subject), study, say)
+        if who is not None:
+            samples = samples.take(np.flatnonzero(np.isin(samples.subject, who.people)))
         with progress() as hook:
-            done = train_on(samples, seed=seed, hook=hook)
+            done = train_on(samples, seed=seed, hook=hook, told=UNKNOWN if who is None else who.card())
+        out.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         done.save(out)
+        if who is not None:
+            who.note(out, resume)
         figures = {"weights": str(out), **done.card["out_of_fold_figures"]}
         if as_json:
             show_object(figures)
         else:
             show_table([figures], "Trained; scores are of persons left out of training")
+        raise typer.Exit(1 if who is not None and who.refused else 0)
+
+
+def _all(systems: list[System], kind: str) -> bool:
+    return all(one.input.kind == kind for one in systems)
 
 
 def _read(data: Path, jobs: int, resume: Path | None, clips: bool = False) -> Samples:

@@ -33,5 +33,8 @@ def register(app: typer.Typer) -> None:
         if report.remaining:
             say(f"{report.remaining} traces are still there: look at them.", "red")
         else:
-            say("Searched all results: nothing names the person any more. Recordings and manifests are yours to mend.")
+            say(
+                "Searched all results and reports: nothing names the person any more. "
+                "Recordings and manifests are yours to mend."
+            )
         raise typer.Exit(1 if report.remaining else 0)

@@ -101,7 +101,7 @@ def register(app: typer.Typer) -> None:
             table, used = _read(target, roles, _listed(channels), hook)
             followed = None if frozen is None else compare(frozen, used, settings, table.names)
             result = analyse_study(table, settings, followed, hook)
-            page = write_report(result, folder, hook)
+            page = write_report(result, folder, hook, records.note_report(_place(target), table.subject, folder))
         if as_json:
             show_object({**result.as_dict(), "report": str(page)})
         else:
@@ -195,6 +195,11 @@ def _read_unlabelled(
         found, labelled = read_unlabelled(table, roles)
         return found, roles, labelled
     return read_sessions_unlabelled(target, roles, _known(channels) or CHANNELS, hook)
+
+
+def _place(target: Path) -> Path:
+    """Where the people of the study are named: the table itself, or the folder of results."""
+    return _table_in(target) or target
 
 
 def _known(channels: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from pipeline.coding.compare import changes
 from pipeline.coding.files import read_coded
 from pipeline.coding.layers import Edit, Layer, Scope, edit
-from pipeline.export.content import Content, read_content
+from pipeline.export.content import read_content
 
 
 @dataclass(frozen=True)
@@ -68,12 +68,12 @@ def import_coding(
         made = [replace(edit("scope", ""), scopes=tuple(sorted(fresh, key=str))), *made]
     source = {"file": file.name, "sha256": hash_file(file)}
     done = layer.append(replace(one, source=source) for one in made)
-    rows = _rows(content, coded.scopes, done, Counter(_key(one.event.person, one.event.kind) for one in coded.found))
+    rows = _rows(coded.scopes, done, Counter(_key(one.event.person, one.event.kind) for one in coded.found))
     return Imported(layer, tuple(done), coded.scopes, rows, coded.left_out, coded.clock.name)
 
 
 def _rows(
-    content: Content, scopes: frozenset[Scope], edits: list[Edit], found: Mapping[tuple[str, str], int]
+    scopes: frozenset[Scope], edits: list[Edit], found: Mapping[tuple[str, str], int]
 ) -> tuple[dict[str, object], ...]:
     counts: dict[tuple[str, str], Counter[str]] = {}
     for one in edits:

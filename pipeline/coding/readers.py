@@ -13,6 +13,7 @@ from urllib.parse import unquote, urlparse
 from xml.etree import ElementTree
 
 from data_schemas.errors import MissingTrackError, UnreadableFileError
+from data_schemas.plain_xml import parse_xml
 from data_schemas.time import NS_PER_S
 from pipeline.coding.files import Note, RawFile, parse_values
 from pipeline.export.boris import NOBODY, parse_comment
@@ -31,7 +32,7 @@ def read_eaf(path: Path, content: Content) -> RawFile:
     """Tiers of an ELAN file.
 
     Raises:
-        UnreadableFileError: it is no EAF, or refers to what is not there.
+        UnreadableFileError: it is no EAF, declares a document type, or refers to what is not there.
     """
     try:
         eaf = _open_eaf(path)
@@ -63,7 +64,7 @@ def _open_eaf(path: Path) -> Any:
     """The file as pympi reads it, which wants every file to name its schema; other programs leave that out."""
     import pympi
 
-    root = ElementTree.parse(path).getroot()
+    root = parse_xml(path.read_bytes(), path)
     if root.tag != "ANNOTATION_DOCUMENT":
         raise UnreadableFileError("this is no ELAN file", file=path, expected="an ANNOTATION_DOCUMENT")
     if NAMED_SCHEMA in root.attrib and "VERSION" in root.attrib:

@@ -23,6 +23,7 @@ FORMATS: dict[str, str] = {
     "bids": "pipeline.export.bids:Bids",
     "megc": "pipeline.export.megc:Megc",
     "rrd": "pipeline.export.rerun_file:Rerun",
+    "media": "pipeline.export.media_copies:Media",
     "retraining": "pipeline.coding.retraining:RetrainingSet",
 }
 """Name -> "module:Class"; a lab's own format is given to `--to` in the same way."""
@@ -39,6 +40,8 @@ class Format(Protocol):
     Attributes:
         suffix: Ending of the file's name; "" for a folder.
         options: What `--option NAME=VALUE` may set, each with a line that says what it does.
+
+    One that takes long may have an attribute `hook`, which is set to what it reports its progress to.
     """
 
     suffix: str

@@ -9,7 +9,7 @@ import numpy as np
 
 from data_schemas.errors import MissingTrackError, NothingUsableError
 from data_schemas.event import Event
-from data_schemas.time import NS_PER_S, Int64Array
+from data_schemas.time import NS_PER_S, Int64Array, nearest
 from modalities.face.spotting.evaluation import Spotted
 from modalities.face.spotting.megc import write_table
 from pipeline.export.clock import FileClock
@@ -102,11 +102,7 @@ def frame_times(content: Content, medium: Medium) -> Int64Array:
 
 def frames_of(event: Event, times_ns: Int64Array) -> tuple[int, int, int | None]:
     """First and last frame of an event and that of its apex, counted from 1; the frame nearest in time."""
-    first = _nearest(times_ns, event.onset_ns) + 1
-    last = max(first, _nearest(times_ns, event.offset_ns))
-    apex = None if event.apex_ns is None else min(max(first, _nearest(times_ns, event.apex_ns) + 1), last)
-    return first, last, apex
-
-
-def _nearest(times_ns: Int64Array, time_ns: int) -> int:
-    return int(np.argmin(np.abs(times_ns - time_ns)))
+    moments = [event.onset_ns, event.offset_ns, event.onset_ns if event.apex_ns is None else event.apex_ns]
+    onset, offset, top = nearest(times_ns, np.array(moments, np.int64)).tolist()
+    first, last = onset + 1, max(onset + 1, offset)
+    return first, last, None if event.apex_ns is None else min(max(first, top + 1), last)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from data_schemas.errors import InvalidValueError, TelltaleError
+from data_schemas.hook import Hook, silent
 from pipeline.export.content import Content, read_content
 from pipeline.export.format import Format, check_options, is_on, load_format
 
@@ -45,6 +46,7 @@ def export_result(
     session: Path | None = None,
     options: Mapping[str, str] | None = None,
     overwrite: bool = False,
+    hook: Hook = silent,
 ) -> Exported:
     """Write a result in another format.
 
@@ -58,11 +60,14 @@ def export_result(
         session: The session folder, where the recordings are not found beside the result.
         options: Settings of the format.
         overwrite: Replace what is there.
+        hook: Progress, of formats that take long.
 
     Raises:
         TelltaleError: the result, the format or the target cannot be used; the message says why.
     """
     form = load_format(to)
+    if hasattr(form, "hook"):
+        form.hook = hook
     given = dict(options or {})
     check_options(form, given)
     _refuse(target, folder, overwrite)
@@ -116,7 +121,7 @@ def rows_in(file: Path, heads: int = 1) -> int | None:
 def write(
     form: Format, content: Content, target: Path, options: Mapping[str, str], overwrite: bool = False
 ) -> tuple[tuple[Path, ...], Sequence[str]]:
-    """Write into a folder of its own, then move all of it to its place.
+    """Write into a folder of its own, then move all of it to its place; folders that are made are private to the user.
 
     Returns:
         The files and folders written, and the format's notes.
@@ -124,7 +129,7 @@ def write(
     Raises:
         InvalidValueError: something that would be replaced is there, and `overwrite` is not set.
     """
-    target.parent.mkdir(parents=True, exist_ok=True)
+    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=target.parent, prefix=".writing-") as scratch:
         try:
             notes = form.write(content, Path(scratch) / target.name, options)
@@ -142,6 +147,8 @@ def write(
             elif place.exists():
                 place.unlink()
             shutil.move(path, place)
+            if place.is_dir():
+                place.chmod(0o700)
     return tuple(places), notes
 
 

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from fusion.label_training import HeadPlan, Rows, deal_people, fit_head
 from pipeline.lab.baselines import IDENTITY, Split, baselines_for, identity
 from pipeline.lab.dataset import LabStudy
 from pipeline.lab.scores import Said
+from pipeline.whole_file import write_whole
 
 MODEL, STATES_ALONE = "this model", "transformer"
 """What is trained, and the head on the states and statements of the frozen transformer alone."""
@@ -200,14 +200,9 @@ def _write(file: Path, said: Mapping[str, Said], choice: Mapping[str, Any]) -> N
     """Whole or not at all, readable by the user alone."""
     arrays: dict[str, Any] = {f"p:{name}": one.probability for name, one in said.items()}
     arrays |= {f"c:{name}": one.choice for name, one in said.items()}
-    handle, draft = tempfile.mkstemp(dir=file.parent, prefix=".writing-")
-    try:
-        with os.fdopen(handle, "wb") as out:
-            np.savez(out, choice=np.array(json.dumps(choice)), **arrays)
-        os.replace(draft, file)
-    except OSError:
-        Path(draft).unlink(missing_ok=True)
-        raise
+    packed = BytesIO()
+    np.savez(packed, choice=np.array(json.dumps(choice)), **arrays)
+    write_whole(file, packed.getvalue())
 
 
 def _read(file: Path, rows: int) -> tuple[dict[str, Said], dict[str, Any]] | None:

@@ -29,6 +29,27 @@ def note_model(used: Sequence[Source], card: Path) -> None:
         note_place(root, "models", card)
 
 
+def note_kept(used: Sequence[Source], folder: Path) -> None:
+    """Remember a folder of what was computed of recordings: `telltale forget` points at it."""
+    from pipeline.privacy.keys import note_place
+
+    for root in _by_study(used, []):
+        note_place(root, "exports", folder)
+
+
+def note_work(used: Sequence[Source], work: Path) -> None:
+    """Remember where an interrupted training leaves people's data; a key store that fails stops nobody's work."""
+    from contextlib import suppress
+
+    from data_schemas.errors import TelltaleError
+    from pipeline.privacy.derived import WORK
+    from pipeline.privacy.keys import note_place
+
+    with suppress(OSError, TelltaleError):
+        for root in _by_study(used, []):
+            note_place(root, WORK, work)
+
+
 def _by_study(used: Sequence[Source], people: Sequence[str]) -> dict[Path, list[str]]:
     from pipeline.privacy.keys import study_root
 

@@ -23,6 +23,7 @@ from pipeline import __version__
 from pipeline.lab.dataset import ABOUT, LabStudy, PersonSession, build_study, read_people
 from pipeline.lab.folds import MODEL, STATES_ALONE, WITHOUT, Protocol, Validated, validate
 from pipeline.lab.labels import LabelTable
+from pipeline.lab.people import note_model, note_work, trained_on
 from pipeline.lab.scores import DRAWS, Scored, difference_row, draw_people, score_system, subgroup_rows
 from pipeline.lab.sessions import Source, analysed
 
@@ -107,7 +108,7 @@ def train(
     Args:
         sources: Sessions with consent to train.
         table: Their labels.
-        out: Where the model goes; see `place_of`.
+        out: Where the model goes; see `place_of`. A folder that is made for it is private to the user.
         order: Settings.
         hook: Progress.
 
@@ -122,9 +123,18 @@ def train(
     base = load_checkpoint(how.base)
     failed: dict[str, str] = {}
     used: list[Source] = []
-    study = build_study(table, _people(sources, work_of(weights), failed, used, hook), base.network, how.ablation)
+    work = work_of(weights)
+    note_work(sources, work)
+    for folder in (weights.parent, work):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    try:
+        study = build_study(table, _people(sources, work, failed, used, hook), base.network, how.ablation)
+    except TelltaleError:
+        if not any(work.iterdir()):
+            work.rmdir()
+        raise
     with one_thread():
-        found = validate(study, how.protocol, work_of(weights) / "folds", _hash(how.base or DEFAULT), hook, how.jobs)
+        found = validate(study, how.protocol, work / "folds", _hash(how.base or DEFAULT), hook, how.jobs)
         members = fit_on_all(study, how.protocol, hook)
     return finish(study, found, members, base, used, weights, how, table, failed)
 
@@ -175,7 +185,6 @@ def finish(
 ) -> Trained:  # fmt: skip
     """Score, decide when nothing can be said, and write weights, record and card."""
     from pipeline.lab.card import write_lab_card
-    from pipeline.lab.people import note_model, trained_on
 
     label, person, positive = study.rows.label, study.rows.person, study.positive
     drawn = draw_people(person, how.draws)

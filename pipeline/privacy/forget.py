@@ -16,8 +16,9 @@ from pipeline.catalogue.schema import DATABASE, PARQUET
 from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.outcome import FILES, OF_PAGE
 from pipeline.privacy import audit, consent, keys
+from pipeline.privacy.derived import Derived, derived_of, search
 from pipeline.privacy.known import Keys, known_keys
-from pipeline.privacy.prune import prune
+from pipeline.privacy.prune import finish_pruning, prune
 from pipeline.privacy.scope import Found, Scope, results_of
 from pipeline.privacy.traces import Trace, names, traces, word
 from pipeline.report.page import drop_folder
@@ -28,8 +29,8 @@ class Line:
     """One thing that was, or would be, done.
 
     Attributes:
-        what: "result", "cache", "state", "catalogue", "key", "model", "recording", "manifest", "export", "trace",
-            "search".
+        what: "result", "cache", "state", "catalogue", "report", "clocks", "work", "key", "model", "recording",
+            "manifest", "export", "trace", "search".
         where: File or folder.
         action: "removed", "rewritten", "deleted", "retrain", "left as it is", "look at it", "nothing found".
         note: One line.
@@ -60,9 +61,10 @@ def forget(person: str, study: Path, results: Sequence[Path] = (), dry_run: bool
     """Withdraw a person from a study: the folder, table or session that is named, with all below it, and no other.
 
     Results, finished steps and the catalogue lose all that was derived from them; a session that others are in keeps
-    the others' part. Their key is deleted, so that the audit log no longer says who they were. Models trained with
-    them are marked and refused. Recordings and manifests are listed and not touched. At the end all results are
-    searched for the person's name.
+    the others' part. Reports of studies and clocks, and unfinished trainings, that were made with them go. Their key
+    is deleted, so that the audit log no longer says who they were. Models trained with them are marked and refused.
+    Recordings and manifests are listed and not touched. At the end all results are searched for the person's name.
+    Interrupted at any moment, the same call goes on and comes to the same end.
 
     Args:
         person: As the manifests name them.
@@ -77,6 +79,8 @@ def forget(person: str, study: Path, results: Sequence[Path] = (), dry_run: bool
     if not study.exists():
         raise MissingFileError("no such study", file=study)
     scope = Scope.of(study)
+    if not dry_run:
+        _finish_interrupted((study, *results, *keys.every_place("results")))
     found = results_of(scope, study, results)
     told = known_keys(scope, person)
     sessions = scope.with_person(person)
@@ -86,13 +90,15 @@ def forget(person: str, study: Path, results: Sequence[Path] = (), dry_run: bool
             mend="Name the person as the manifests do, and further folders of results with --results.",
         )  # fmt: skip
     outs = [one.out for one in found]
+    gone: set[Path] = set()
+    others = derived_of(scope, told, sessions, person)
     lines = list(_models(told, scope, outs, dry_run))
+    lines += list(_derived(others, gone, dry_run))
     if not dry_run:  # first of all: whatever happens from here on, the person is not analysed again
         for place in dict.fromkeys((scope.root, *(sessions if scope.root.is_file() else ()))):
             keys.withdraw(place, person)
         for root in told.own.values():
             keys.revoke(root, person)
-    gone: set[Path] = set()
     for one in found:
         if one.of_batch:
             with held(Layout(one.out).inner / "lock"):
@@ -107,7 +113,8 @@ def forget(person: str, study: Path, results: Sequence[Path] = (), dry_run: bool
     lines.append(Line("key", "key store", "deleted", "the audit log no longer says who this was"))
     for root in told.shared.values():
         lines.append(Line("key", str(root), "left as it is", f"'{person}' is also in other sessions below this folder"))
-    searched = {one.out: [trace for trace in _search(one, person) if not _within(trace.file, gone)] for one in found}
+    searched = dict(search(others, person, gone))
+    searched |= {one.out: [trace for trace in _search(one, person) if not _within(trace.file, gone)] for one in found}
     lines += [
         Line("trace", str(trace.file), "look at it", f"{trace.what} still names the person")
         for left in searched.values() for trace in left
@@ -117,6 +124,27 @@ def forget(person: str, study: Path, results: Sequence[Path] = (), dry_run: bool
         lines.append(Line("search", str(out), "look at it" if left else "nothing found", note))
     remaining = sum(len(left) for left in searched.values())
     return Report(tuple(lines), remaining, sum(line.action == "retrain" for line in lines))
+
+
+def _finish_interrupted(places: Sequence[Path]) -> None:
+    """Go on where an earlier call was stopped in the middle of a result; those of a batch follow under its lock."""
+    for place in dict.fromkeys(places):
+        for result in (place, *place.glob("*/")):
+            if not Layout(result).inner.is_dir() and not Layout(result.parent).inner.is_dir():
+                finish_pruning(result)
+
+
+def _derived(others: Sequence[Derived], gone: set[Path], dry_run: bool) -> Iterator[Line]:
+    """Reports of studies and clocks, and unfinished trainings."""
+    for one in others:
+        if one.goes and one.shared:
+            yield Line(one.what, str(one.place), "look at it", one.note)
+        elif one.goes:
+            if dry_run:
+                gone |= {*one.parts()}
+            else:
+                one.remove()
+            yield Line(one.what, str(one.place), "removed", one.note)
 
 
 def _people_in(found: Found) -> set[str]:
@@ -152,6 +180,9 @@ def _from_batch(
     touched = False
     if not dry_run and (layout.inner / "work").is_dir():
         layout.clean()
+    if not dry_run:
+        for session in found.sessions:
+            finish_pruning(layout.root / session)
     for session, where in sorted(found.sessions.items()):
         result, state = layout.root / session, states.get(session)
         people = {*read_json(result / "result.json").get("people", []), *(state.people if state else ())}
@@ -181,16 +212,16 @@ def _from_batch(
             file.unlink(missing_ok=True)
         if not stays:
             yield Line("state", str(file), "removed")
-    if touched:
-        names = [name for name in (PARQUET, DATABASE) if (layout.root / name).is_file()]
+    tables = [name for name in (PARQUET, DATABASE) if (layout.root / name).is_file()]
+    if touched or (found.whole and any(names(layout.root / name, person) for name in tables)):
         if dry_run:
-            gone |= {layout.root / name for name in names} | {layout.inner / "labels.json", layout.inner / "slurm"}
+            gone |= {layout.root / name for name in tables} | {layout.inner / "labels.json", layout.inner / "slurm"}
             gone.add(layout.inner / "work")
         else:
             _drop_labels(layout, person, found)
             shutil.rmtree(layout.inner / "slurm", ignore_errors=True)
             build_catalogue(layout)
-        for name in names:
+        for name in tables:
             yield Line("catalogue", str(layout.root / name), "rewritten", "without the person's rows")
 
 
@@ -220,6 +251,9 @@ def _drop(
             return "rewritten", "the others' part stays"
         note = "others were in it too, and the person could not be taken out of it"
     if not dry_run:
+        for path in place.iterdir():  # first all that it would not be found again without
+            if path.name != "result.json":
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
         shutil.rmtree(place)
     return "removed", note
 
@@ -244,7 +278,7 @@ def _from_single(
             gone |= {out / name for name in OURS}
         else:
             drop_folder(out / OF_PAGE)
-            for name in (*FILES, *OF_SEVERAL):
+            for name in (*OF_SEVERAL, *FILES):
                 (out / name).unlink(missing_ok=True)
             if not any(out.iterdir()):
                 out.rmdir()

@@ -202,7 +202,13 @@ def revoked() -> set[str]:
 
 
 def note_place(root: Path, kind: str, path: Path) -> None:
-    """Remember that results ("results") or a model ("models") of a study lie there, so that `forget` finds them."""
+    """Remember that something derived of a study lies there, so that `forget` finds it.
+
+    Args:
+        root: The study.
+        kind: "results", "models", "exports", or one of `pipeline.privacy.derived`.
+        path: Where.
+    """
     place = str(path.absolute())
     if place in _read(root).get(kind, ()):
         return

@@ -18,6 +18,9 @@ from data_schemas.time import to_ns
 from pipeline.batch.layout import OURS
 from pipeline.privacy.traces import names, traces, word
 
+_DRAFT, _READY = ".without-", ".instead-"
+"""Folders in a result: one that is being made without a person, and one that is made and takes the result's place."""
+
 
 def prune(result: Path, person: str, manifest: Manifest | None, dry_run: bool = False) -> bool:
     """Make a result anew without a person: their rows, events, channels, streams and all that mentions them.
@@ -36,7 +39,9 @@ def prune(result: Path, person: str, manifest: Manifest | None, dry_run: bool = 
     """
     if manifest is None:
         return False
-    draft = Path(tempfile.mkdtemp(dir=None if dry_run else result.parent, prefix=".without-"))
+    if not dry_run:
+        finish_pruning(result)
+    draft = Path(tempfile.mkdtemp(dir=None if dry_run else result, prefix=_DRAFT))
     try:
         streams = [one.name for one in manifest.streams if manifest.person_of(one) == person]
         files = [path for one in manifest.streams if one.name in streams for path in one.paths]
@@ -49,14 +54,41 @@ def prune(result: Path, person: str, manifest: Manifest | None, dry_run: bool = 
         if dry_run:
             return True
         for path in result.iterdir():
-            if path.name != "result.json" and (path.name in OURS or names(path, person)):
-                shutil.rmtree(path) if path.is_dir() else path.unlink()
-        (result / "result.json").unlink()
-        for path in sorted(draft.iterdir(), key=lambda one: one.name == "result.json"):
-            os.replace(path, result / path.name)
+            if path != draft and path.name not in OURS and names(path, person):
+                _delete(path)
+        draft.rename(result / draft.name.replace(_DRAFT, _READY))
+        finish_pruning(result)
         return True
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def finish_pruning(result: Path) -> None:
+    """Put a result in place that an interrupted `prune` had ready, and clear its drafts away; nothing without such.
+
+    The former files go first, `result.json` the last of them; then the new ones come, `result.json` the last again, so
+    that how far it came can be told and no mixture of both reads as complete.
+
+    Args:
+        result: Folder of a result.
+    """
+    for ready in result.glob(f"{_READY}*"):
+        if (ready / "result.json").is_file():
+            if (result / "result.json").is_file():
+                for name in sorted(OURS, key=lambda one: one == "result.json"):
+                    _delete(result / name)
+            for path in sorted(ready.iterdir(), key=lambda one: one.name == "result.json"):
+                os.replace(path, result / path.name)
+        _delete(ready)
+    for draft in result.glob(f"{_DRAFT}*"):
+        _delete(draft)
+
+
+def _delete(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _write(result: Path, draft: Path, person: str, streams: Sequence[str], files: Sequence[str]) -> None:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from pipeline.batch.layout import Layout, read_json
-from pipeline.privacy import audit, intended_use, keys
+from pipeline.privacy import audit, derived, intended_use, keys
 from pipeline.privacy.home import home
-from pipeline.privacy.scope import recorded_at
+from pipeline.privacy.scope import place_of, recorded_at
 
 
 def begin(
@@ -69,6 +70,35 @@ def note_export(folder: Path, *written: Path) -> None:
         for root in sessions_of(folder):
             for path in written:
                 keys.note_place(root, "exports", path)
+
+
+def note_report(results: Path, subjects: Iterable[str], folder: Path) -> dict[str, Any]:
+    """Remember the report of a study before it is written; a home that fails was told of.
+
+    Args:
+        results: A result, a folder of results, or a table of cues, which stands for itself.
+        subjects: The people of the table, by the names in it.
+        folder: Of the report.
+
+    Returns:
+        What the report says of whose data it is made of; empty where nothing could be noted.
+    """
+    with suppress(OSError, TelltaleError):
+        found = {} if results.is_file() else sessions_of(results)
+        people = {root: [one for own in sessions.values() for one in own] for root, sessions in found.items()}
+        return derived.note_report(people or {results.absolute(): list(subjects)}, folder)
+    return {}
+
+
+def note_clocks(manifest: Path, report: Path) -> None:
+    """Remember the clock report of a session; a home that fails was told of.
+
+    Args:
+        manifest: Of the session.
+        report: Its JSON; the page lies beside it.
+    """
+    with suppress(OSError, TelltaleError):
+        keys.note_place(place_of(manifest), derived.CLOCKS, report)
 
 
 def sessions_of(folder: Path) -> dict[Path, dict[str, list[str]]]:

@@ -23,7 +23,7 @@ from pipeline.report.together import together_section
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from pipeline.interaction import Interaction
+    from pipeline.interaction_table import Interaction
     from pipeline.report.players import Player
     from pipeline.report.sounds import Sound
 
@@ -44,7 +44,6 @@ class Extras:
         sounds: Recorders, heard with the videos.
         pictures: Identity of an event -> data addresses of the face at its onset and its height.
         faces: What was done with faces, in words; "" says nothing of it.
-        interaction: What several people do to each other.
         up: Address of the study's index, from where `report.html` lies; "" for none.
         notes: What could not be shown.
     """
@@ -69,7 +68,6 @@ def write_report(
     events: Sequence[Event],
     sync: SyncReport,
     path: Path,
-    interaction: Interaction | None = None,
     extras: Extras | None = None,
     *,
     final: Path | None = None,
@@ -86,7 +84,6 @@ def write_report(
         events: All events.
         sync: Clock report.
         path: HTML file to write; about 5 MB, most of it the drawing library.
-        interaction: What several people do to each other.
         extras: Videos and pictures.
         final: Where `path` will lie in the end, if it is moved.
         long: Whether the page becomes a folder; by default where the values take more than `LONG_BYTES`.
@@ -99,7 +96,7 @@ def write_report(
     from pipeline.report.content import Material, page_data
     from pipeline.report.players import addresses
 
-    told = extras or Extras(interaction=interaction)
+    told = extras or Extras()
     folder = assets or path.parent / ASSETS
     material = Material.of(record, timeline, events)
     spread = material.bytes > LONG_BYTES if long is None else long

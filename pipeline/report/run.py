@@ -18,7 +18,7 @@ from pipeline.report.sounds import Sound, sounds_of_result, sounds_of_run
 if TYPE_CHECKING:
     from data_schemas.event import Event
     from pipeline.export.content import Content
-    from pipeline.interaction import Interaction
+    from pipeline.interaction_table import Interaction
     from pipeline.outcome import Result
 
 Faces = Literal["shown", "blurred", "left out"]

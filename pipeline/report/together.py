@@ -11,7 +11,7 @@ from pipeline.report.markup import as_figure, as_table
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-    from pipeline.interaction import Interaction, Tie
+    from pipeline.interaction_table import Interaction, Tie
 
 _COLOURS = ("#3b6fb6", "#c8423b", "#3f8f5f", "#8a5fb0")
 

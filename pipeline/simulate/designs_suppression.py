@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from data_schemas.event import Event
 from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
@@ -22,7 +21,6 @@ from fusion.evidence_model import REACTIVITY, name_of
 from fusion.evidence_ratio import HALF_NORMAL, NO_EFFECT
 from pipeline.simulate.chance import between, generator
 
-Array = NDArray[np.float64]
 PERSON = "person"
 STIMULI = 12
 SECONDS = 300.0

@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.hook import Hook, silent
+from fusion.calibration import calibration_error
 from modalities.face.recognition.default.measures import BLOCKS, check_maps, stretch, structure
 from modalities.face.recognition.default.recogniser import WEIGHTS, DefaultRecogniser, softmax
 from modalities.face.recognition.default.training import Recipe, find_temperature, find_threshold, fit_recogniser
-from modalities.face.recognition.samples import CLASSES, SIDE, Labels
+from modalities.face.recognition.samples import CLASSES, SIDE
 from modalities.face.recognition.scores import confusion, f1_by_class, uar, uf1
 from pipeline.simulate.recognition_examples import SHOWN, USUAL, Disturbance, Drawn, draw_examples
 
@@ -158,21 +159,15 @@ def held_out_figures(recogniser: DefaultRecogniser, judged: int, seed: int = 0) 
         "uar": float(uar(counts)),
         "accuracy": float(hit.mean()),
         **{f"f1_{name}": float(value) for name, value in zip(CLASSES, f1_by_class(counts), strict=True)},
-        "calibration_error": calibration_error(probability[shown], truth),
+        "calibration_error": calibration_error(
+            probability[shown].max(axis=1), probability[shown].argmax(axis=1) == truth, bins=10
+        ),
         "answered": float(sure[shown].mean()),
         "accuracy_answered": float(hit[sure[shown]].mean()) if sure[shown].any() else float("nan"),
         "idle_refused": float(1 - sure[~shown].mean()),
         "noise_refused": float(1 - recogniser.shows_something(draw_noise(200, seed + 1)).mean()),
     }
     return {name: round(value, 4) for name, value in figures.items()}
-
-
-def calibration_error(probability: Numbers, truth: Labels, bins: int = 10) -> float:
-    """Mean distance between how sure and how often right, over bins of the greatest probability, 0..1."""
-    most, hit = probability.max(axis=1), probability.argmax(axis=1) == truth
-    place = np.minimum((most * bins).astype(int), bins - 1)
-    gaps = [(place == one).sum() * abs(most[place == one].mean() - hit[place == one].mean()) for one in set(place)]
-    return float(sum(gaps) / len(truth))
 
 
 def _describe_card(recogniser: DefaultRecogniser, plan: Plan, how: Disturbance) -> dict[str, Any]:

@@ -114,7 +114,7 @@ def draw_course(rng: np.random.Generator, seconds: float, effects: Effects) -> C
             free_s = offset
     if not effects.follows:
         shown = _unrelated(rng, seconds)
-    return Course(seconds, tuple(felt), tuple(shown), cues, _draw_turns(rng, seconds, cues, effects), baseline)
+    return Course(seconds, tuple(felt), tuple(shown), cues, _draw_turns(rng, seconds, cues), baseline)
 
 
 def _draw_cues(rng: np.random.Generator, seconds: float, calm_s: float, effects: Effects) -> tuple[CourseCue, ...]:
@@ -179,9 +179,7 @@ def _unrelated(rng: np.random.Generator, seconds: float) -> list[Stretch]:
     return shown
 
 
-def _draw_turns(
-    rng: np.random.Generator, seconds: float, cues: tuple[CourseCue, ...], effects: Effects
-) -> tuple[Stretch, ...]:
+def _draw_turns(rng: np.random.Generator, seconds: float, cues: tuple[CourseCue, ...]) -> tuple[Stretch, ...]:
     starts = [cue.offset_s + between(rng, 0.2, 1.5) for cue in cues if cue.kind == "question" and rng.random() < 0.9]
     starts += rng.uniform(0, seconds, rng.poisson(seconds / 60 * log_uniform(rng, 0.1, 8))).tolist()
     turns: list[Stretch] = []

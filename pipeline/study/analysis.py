@@ -98,7 +98,7 @@ def analyse_study(
     effects = describe_effects(table, design, settings, hook)
     prediction = predict_label(table, design, settings, hook=hook)
     rng = np.random.default_rng([settings.seed, 5])
-    weights = draw_rows(design, coarse_item(table, design), table.label, settings.bootstraps, rng)
+    weights = draw_rows(design, coarse_item(table, design), settings.bootstraps, rng)
     as_good = is_as_good(prediction, audit.nuisance, table.label, weights, settings.alpha)
     prediction.summary["nuisance_as_good"] = as_good
     headline = write_headline(table, design, audit, prediction, as_good)

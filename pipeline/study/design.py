@@ -102,7 +102,7 @@ def describe_design(table: StudyTable) -> Design:
         paired=not person_decides and both >= 3 and both >= len(names) / 2,
         person=person,
         item=item,
-        stratum=_strata(table, item) if unit == "item" else None,
+        stratum=_strata(table) if unit == "item" else None,
         largest_share=(float(shares[which, who]), names[who], table.label_values[which]),
     )
 
@@ -144,7 +144,7 @@ def _purity(groups: Codes, label: Codes) -> float:
     return float(np.maximum(ones, rows - ones)[big].sum() / max(1, rows[big].sum()))
 
 
-def _strata(table: StudyTable, item: Codes) -> Codes | None:
+def _strata(table: StudyTable) -> Codes | None:
     """Items whose versions have both labels, each a stratum; None where most items have one label."""
     if table.version is None or table.item is None:
         return None

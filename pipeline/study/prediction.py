@@ -86,7 +86,7 @@ def predict_label(
     own_ba = float(balanced_accuracy(scores[known, None], label[known, None])[0])
     null_auc, null_ba = _under_the_null(values, label, design, repeats, known, settings, rng, hook)
     p = _p(own, null_auc)
-    weights = draw_rows(design, item, label, settings.bootstraps, rng)[:, known]
+    weights = draw_rows(design, item, settings.bootstraps, rng)[:, known]
     auc_interval = interval(weighted_auc(scores[known], label[known], weights), settings.alpha)
     columns = np.broadcast_to(scores[known, None], weights.T.shape)
     sides = np.broadcast_to(label[known, None], weights.T.shape)

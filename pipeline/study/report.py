@@ -12,6 +12,7 @@ from typing import Any
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
 from pipeline import __version__
+from pipeline.privacy.derived import MADE_OF
 from pipeline.report.markup import as_table
 from pipeline.study.analysis import StudyResult
 from pipeline.study.effect_figures import draw_courses, draw_forest, draw_raincloud
@@ -21,6 +22,15 @@ from pipeline.study.plan import plan_in_words
 from pipeline.study.prediction_figures import draw_calibration, draw_decision, draw_null
 
 RESULT_FILE = "study.json"
+_TABLES = ("effects", "audit", "sample_sizes", "predictions")
+_PICTURES = ("forest", "raincloud", "time_course", "permutation", "calibration", "decision_curve")
+FILES = (
+    "report.html",
+    *(f"{name}.csv" for name in _TABLES),
+    *(f"{name}.{kind}" for name in _PICTURES for kind in ("svg", "png", "csv")),
+    RESULT_FILE,
+)
+"""All that a report may consist of."""
 _CSS = Path(__file__).parents[1] / "report" / "page.css"
 _STYLE = """
 body { max-width: 1100px; } figure { margin: 1rem 0; } figure img { max-width: 100%; background: #fff; padding: 6px;
@@ -33,13 +43,16 @@ code { font-size: .86rem; } p, li { max-width: 60rem; overflow-wrap: anywhere; }
 _SIDE_BY_SIDE = ("calibration", "decision_curve")
 
 
-def write_report(result: StudyResult, folder: Path, hook: Hook = silent) -> Path:
+def write_report(
+    result: StudyResult, folder: Path, hook: Hook = silent, made_of: Mapping[str, Any] | None = None
+) -> Path:
     """Write everything into a folder.
 
     Args:
         result: The analysed study.
-        folder: Made if absent; an earlier report of a study is replaced.
+        folder: Made if absent, private to the user; an earlier report of a study is replaced.
         hook: Told of the figures.
+        made_of: Whose data it is made of, in pseudonyms (`pipeline.privacy.records.note_report`).
 
     Returns:
         `report.html`.
@@ -48,7 +61,7 @@ def write_report(result: StudyResult, folder: Path, hook: Hook = silent) -> Path
         InvalidValueError: the folder holds something else.
     """
     check_folder(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     (folder / RESULT_FILE).unlink(missing_ok=True)
     draws = [draw_forest, draw_raincloud, draw_courses]
     if not result.prediction.summary["refused"]:
@@ -68,7 +81,8 @@ def write_report(result: StudyResult, folder: Path, hook: Hook = silent) -> Path
     write_rows(prediction_rows(result), folder / "predictions.csv")
     page = folder / "report.html"
     page.write_text(_page(result, pictures, folder), encoding="utf-8", newline="\n")
-    text = json.dumps(result.as_dict(), indent=2, ensure_ascii=False, default=str)
+    record = {**result.as_dict(), MADE_OF: dict(made_of or {})}
+    text = json.dumps(record, indent=2, ensure_ascii=False, default=str)
     (folder / RESULT_FILE).write_text(text + "\n", encoding="utf-8", newline="\n")
     return page
 

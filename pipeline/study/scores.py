@@ -53,7 +53,7 @@ def weighted_auc(scores: Floats, label: Codes, weights: Floats) -> Floats:
     return np.divide((high * below).sum(axis=1), total, out=np.full(len(w), np.nan), where=total > 0)
 
 
-def draw_rows(design: Design, item: Codes | None, label: Codes, bootstraps: int, rng: np.random.Generator) -> Floats:
+def draw_rows(design: Design, item: Codes | None, bootstraps: int, rng: np.random.Generator) -> Floats:
     """Weights of rows when people are drawn with replacement, and items too where these decide the label: (b, n)."""
     people = design.people
     weights = rng.multinomial(people, np.full(people, 1 / people), size=bootstraps)[:, design.person].astype(np.float64)
