@@ -59,7 +59,7 @@ gates: $(STAMP)
 	@$(PYTHON) -m benchmarks.gates
 
 bench: $(STAMP)
-	@$(PYTHON) -m benchmarks.speed
+	@$(PYTHON) -m benchmarks.speed --full
 	@$(PYTHON) -m benchmarks.face_path
 
 check: $(STAMP)
@@ -75,6 +75,7 @@ schemas: $(STAMP)
 weights: $(STAMP)
 	@$(PYTHON) -m pipeline.simulate.unit_model
 	@$(PYTHON) -m pipeline.simulate.spotter_model
+	@$(PYTHON) -m pipeline.simulate.spotter_models
 	@$(PYTHON) -m pipeline.simulate.recogniser_model
 	@$(PYTHON) -m pipeline.simulate.measurement_estimate
 	@$(PYTHON) -m pipeline.simulate.default_model -o fusion/weights

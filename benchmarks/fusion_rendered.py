@@ -1,9 +1,10 @@
 """The shipped fusion on rendered sessions read by the real encoders, beside the token level it was trained at.
 
 `python -m benchmarks.fusion_rendered [--sessions 60] [--seconds 20] [-j 2] [--keep FOLDER]`. Three sets, none of them
-seen in training: effects drawn from the priors, the same effects halved, and no effect at all. Every finished session
-is kept in the folder, so that the same command goes on where it was stopped, and other weights are judged without
-rendering again. After a change of the encoders take an empty folder. A session of 20 s takes some 40 s of one core.
+seen in training: effects drawn from the priors, no effect at all, and a third of the first once more with effects
+halved. Every finished session is kept in the folder, so that the same command goes on where it was stopped, and other
+weights are judged without rendering again. After a change of the encoders take an empty folder. A session of 20 s takes
+some 40 s of one core.
 """
 
 from __future__ import annotations
@@ -37,8 +38,10 @@ from pipeline.simulate.filmed import Filmed, film
 from pipeline.simulate.tokens import simulate_tokens
 from pipeline.simulate.tokens_effects import NO_EFFECTS, scaled
 
-SETS = {"effects": range(70_000, 70_500), "halved": range(70_000, 70_500), "none": range(70_500, 71_000)}
+SETS = {"effects": range(70_000, 70_500), "none": range(70_500, 71_000), "halved": range(70_000, 70_500)}
 """Seeds of each set; a halved session is that of the same seed with halved effects."""
+PAIRED = 3
+"""One in so many sessions is rendered with halved effects too: compared with itself, it tells more than a stranger."""
 SECONDS = 20.0
 """One window of the network. At token level the AUC of sessions of 20, 30 and 45 s is the same within its error (0.80,
 0.79, 0.80 over 120); the longer ones only lower that error, by less than more sessions do."""
@@ -67,9 +70,10 @@ def measure(full: bool) -> dict[str, float]:
         By set ("effects", "halved", "none") and level ("rendered", "tokens"): `auc` of concealed, `behind_neutral`
         (within sessions), `auc_beyond_display` (among steps of one session with the same display), `ece`, `base_rate`,
         `said` (mean probability), `ece_at_base_rate` (after all log odds were moved alike so that the two agree), and
-        `moved`, the mean distance of the probability from the base rate of the set with effects. `auc_gap` (rendered
-        less tokens, with effects) and its standard error over sessions `auc_gap_error`; `sessions` of the smallest set;
-        `failed`.
+        `moved`, the mean distance of the probability from the base rate of the set with effects, for halved ones also
+        `moved_before`, that of the same sessions with whole effects. `auc_gap` (rendered less tokens, with effects) and
+        its standard error over sessions `auc_gap_error`; `sessions` with effects and without, of the smaller set;
+        `pairs`, those with halved effects; `failed`.
     """
     with tempfile.TemporaryDirectory() as folder:
         return measure_sessions(60 if full else 2, SECONDS, 2, Path(folder))
@@ -79,16 +83,17 @@ def measure_sessions(count: int, seconds: float, jobs: int, folder: Path) -> dic
     """`measure` with so many sessions of each set, finished ones taken from a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     tasks = [
-        Task(name, seed, seconds, folder / f"{name}-{seed}-{seconds:g}s.npz")
+        Task(name, seeds[at], seconds, folder / f"{name}-{seeds[at]}-{seconds:g}s.npz")
         for at in range(count)
-        for name, seed in ((name, seeds[at]) for name, seeds in SETS.items())
+        for name, seeds in SETS.items()
+        if name != "halved" or at % PAIRED == 0
     ]
     waiting = [task for task in tasks if not task.file.is_file()]
     failed = [answer for answer in share_out(render, waiting, jobs, partial(_report, time.monotonic(), len(waiting)))
               if answer]  # fmt: skip
     for answer in failed:
         sys.stderr.write(f"{answer}\n")
-    there = {name: [read(task.file) for task in tasks if task.name == name and task.file.is_file()] for name in SETS}
+    there = {name: {t.seed: read(t.file) for t in tasks if t.name == name and t.file.is_file()} for name in SETS}
     if not all(there.values()):
         return {"failed": float(len(failed))}
     return {**figures(load_checkpoint(), there), "failed": float(len(failed))}
@@ -114,19 +119,23 @@ def rendered(one: Filmed) -> Example:
     return Example(part, one.drawn.truth_at(part.times_ns))
 
 
-def figures(model: Checkpoint, sets: Mapping[str, Sequence[Mapping[str, Example]]]) -> dict[str, float]:
-    """Figures of the sets, each session at both levels."""
+def figures(model: Checkpoint, sets: Mapping[str, Mapping[int, Mapping[str, Example]]]) -> dict[str, float]:
+    """Figures of the sets, each session, by its seed, at both levels."""
     told = {
-        (name, level): [_told(model, one[level]) for one in sessions]
+        (name, level): {seed: _told(model, one[level]) for seed, one in sessions.items()}
         for name, sessions in sets.items()
         for level in LEVELS
     }
-    out: dict[str, float] = {"sessions": float(min(len(one) for one in sets.values()))}
+    out = {"sessions": float(min(len(sets["effects"]), len(sets["none"]))), "pairs": float(len(sets["halved"]))}
+    rates = {level: float(_joined(list(told["effects", level].values()))[1].mean()) for level in LEVELS}
     for (name, level), sessions in told.items():
-        rate = _joined(told["effects", level])[1].mean()
-        out |= {f"{name}_{level}_{key}": value for key, value in _of_set(sessions, float(rate)).items()}
+        found = _of_set(list(sessions.values()), rates[level])
+        out |= {f"{name}_{level}_{key}": value for key, value in found.items()}
+    for level, rate in rates.items():
+        whole = [told["effects", level][seed] for seed in sets["halved"] if seed in sets["effects"]]
+        out[f"halved_{level}_moved_before"] = _moved(_joined(whole)[0], rate) if whole else float("nan")
     out["auc_gap"] = out["effects_rendered_auc"] - out["effects_tokens_auc"]
-    out["auc_gap_error"] = _gap_error(told["effects", "rendered"], told["effects", "tokens"])
+    out["auc_gap_error"] = _gap_error(*(list(told["effects", level].values()) for level in LEVELS))
     return out
 
 
@@ -152,8 +161,12 @@ def _of_set(sessions: Sequence[Told], usual: float) -> dict[str, float]:
         "base_rate": rate,
         "said": float(said.mean()),
         "ece_at_base_rate": calibration_error(moved_to(said, rate), hidden) if 0 < rate < 1 else float("nan"),
-        "moved": float(np.abs(said - usual).mean()),
+        "moved": _moved(said, usual),
     }
+
+
+def _moved(said: NDArray[np.float64], usual: float) -> float:
+    return float(np.abs(said - usual).mean())
 
 
 def _gap_error(one: Sequence[Told], other: Sequence[Told]) -> float:
@@ -206,7 +219,7 @@ def _report(started: float, total: int, done: int) -> None:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
-    parser.add_argument("--sessions", type=int, default=60, help="of each of the three sets")
+    parser.add_argument("--sessions", type=int, default=60, help="with effects, and as many without")
     parser.add_argument("--seconds", type=float, default=SECONDS)
     parser.add_argument("-j", "--jobs", type=int, default=2)
     parser.add_argument("--keep", type=Path, default=KEEP, help="folder of finished sessions")

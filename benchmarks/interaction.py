@@ -11,7 +11,8 @@ import sys
 
 import numpy as np
 
-from pipeline.interaction import BEHAVIOURS, Tie, interact
+from pipeline.interaction import interact
+from pipeline.interaction_table import BEHAVIOURS, Tie
 from pipeline.simulate.chance import generator
 from pipeline.simulate.pairs_of_people import NAMES, Planted, simulate_pair
 

@@ -157,6 +157,7 @@ if __name__ == "__main__":
     parser.add_argument("--validate", action="store_true")
     parser.add_argument("-j", "--jobs", type=int, default=2)
     options = parser.parse_args()
-    sizes = (LABS, 60, 40, True) if options.full else (options.labs, options.people, options.held_out, options.validate)
-    for name, value in measure_labs(*sizes, options.jobs).items():
+    labs, people, held_out = (LABS, 60, 40) if options.full else (options.labs, options.people, options.held_out)
+    found = measure_labs(labs, people, held_out, options.full or options.validate, options.jobs)
+    for name, value in found.items():
         print(f"{name:16} {value:.4g}")

@@ -87,12 +87,13 @@ def population_effects(plan: Plan) -> np.ndarray:
 def measure_null(kind: Kind, studies: int, audits: int) -> dict[str, float]:
     """False positives of tests, prediction and audit in studies without effect or confound."""
     plan = Plan(kind=kind)
-    single, family, chance, alarms = [], [], [], []
+    single: list[float] = []
+    family, chance, alarms = [], [], []
     for seed in range(studies):
         table = simulate_study(plan, 10_001 + seed)
         design = describe_design(table)
         tests = check_cues(table.values, table.label, design, 999, np.random.default_rng(seed))
-        single.append(np.mean(tests.p <= 0.05))
+        single.append(float(np.mean(tests.p <= 0.05)))
         family.append(tests.p_max_t.min() <= 0.05)
         if seed < audits:
             chance.append(not predict_label(table, design, _settings(seed)).summary["chance"])

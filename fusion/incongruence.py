@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.event import Event
+from data_schemas.intervals import runs_of
 from data_schemas.time import Int64Array, to_ns, to_s
 from fusion.attribution import shares_over
 from fusion.calibration import Decisions
@@ -41,9 +42,7 @@ def hysteresis(
     probability: NDArray[np.float64], usable: NDArray[np.bool_], enter: float, leave: float
 ) -> Iterator[slice]:
     """Runs that stay above `leave` and somewhere exceed `enter`; unusable samples end a run. Shapes (n,)."""
-    above = np.concatenate([[False], usable & (probability >= leave), [False]])
-    edges = np.flatnonzero(np.diff(above.astype(np.int8)))
-    for start, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+    for start, stop in runs_of(usable & (probability >= leave)):
         if probability[start:stop].max() >= enter:
             yield slice(start, stop)
 

@@ -8,7 +8,7 @@ of people more or less would change the answer.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -77,10 +77,6 @@ class LabelHead:
     def answer(self, blocks: Mapping[str, Floats]) -> Answer:
         """Probabilities and both uncertainties of m stretches."""
         return combine(softmax(self.logits(blocks) / self.temperature))
-
-    def with_temperature(self, temperature: float) -> LabelHead:
-        """The same with another temperature."""
-        return replace(self, temperature=temperature)
 
 
 def combine(members: Array) -> Answer:
