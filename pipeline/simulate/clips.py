@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from modalities.face.synthesis.nuisance import REPEATABLE
 from pipeline.simulate.chance import generator
 
 TICKS_PER_S = 90_000
@@ -90,6 +91,7 @@ def write_clip(
             "bf": "3" if both_ways else "0",
             "g": str(gop),
             "sc_threshold": "0",
+            **REPEATABLE,
         }
         stream = container.add_stream("libx264", rate=rate, options=form)
         sound = container.add_stream("aac", rate=SOUND_HZ, layout="mono") if sound_s else None

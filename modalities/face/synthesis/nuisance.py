@@ -16,6 +16,9 @@ from modalities.face.synthesis.mesh import Picture
 if TYPE_CHECKING:
     import av
 
+REPEATABLE = {"x264-params": "cpu-independent=1"}
+"""Options of x264 for the same file on every run and processor: its AVX-512 code gives another one now and then where the
+width is no multiple of 64."""
 _RATE = 30
 """Frames a second that the encoder is told; it only matters for how it shares out the bits."""
 _COMPONENTS = 4
@@ -152,7 +155,7 @@ def recompress(frames: Iterable[Picture], quality: int) -> Iterator[Picture]:
             encoder = av.VideoCodecContext.create("libx264", "w")
             encoder.width, encoder.height, encoder.pix_fmt = even.shape[1], even.shape[0], "yuv420p"
             encoder.time_base, encoder.framerate = Fraction(1, _RATE), Fraction(_RATE)
-            encoder.options = {"crf": str(quality), "preset": "veryfast", "tune": "zerolatency"}
+            encoder.options = {"crf": str(quality), "preset": "veryfast", "tune": "zerolatency", **REPEATABLE}
             encoder.thread_count = 1
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(even), format="rgb24")
         frame.pts, frame.time_base = at, Fraction(1, _RATE)
