@@ -1,9 +1,11 @@
-"""How many threads the numerical libraries take, and worker processes that do not outlive their parent."""
+"""How many threads a process takes, and worker processes that do not outlive their parent."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+
+_shared = False
 
 
 @contextmanager
@@ -17,6 +19,20 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def share_the_cores() -> None:
+    """This process is one of many workers: from now on it works in one thread."""
+    global _shared
+    _shared = True
+
+
+def may_overlap() -> bool:
+    """Whether this process may work in several threads: it is no worker, and there is more than one core."""
+    import os
+    from multiprocessing import parent_process
+
+    return not _shared and parent_process() is None and (os.cpu_count() or 1) > 1
 
 
 def end_with_parent() -> None:

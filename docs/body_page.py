@@ -26,7 +26,8 @@ One sample per pose, 10 a second by default (`--pose-rate`).
 
 Fingers are looked at 5 times a second (`hands_hz` in the settings of the body channel; 0 leaves them out), in the part
 of the full picture where the pose has the hand, and only where the pose surely sees the wrist and the hand is large
-enough: 12 px from the wrist to the middle knuckle. A look holds until the next one. On drawn hands of known bend
+enough: 12 px from the wrist to the middle knuckle. A look holds until the next one, and a hand around which nothing
+moves keeps its look for up to a second: `SIDE_finger_motion` of it is 0. On drawn hands of known bend
 (`python -m benchmarks.body_hands`) 94 % are seen, 77 % of them on the right side, and openness correlates .79 with the
 truth: take it for "rather open" or "rather closed". `SIDE_hand_confidence` is low where the model takes the hand for
 the other side. Fingers take no part in the gestures below.

@@ -207,7 +207,7 @@ def test_pictures_are_let_go_as_they_are_read(touched):
             del own
 
     encode(video_of(times_s[:30], source))
-    assert most <= 4
+    assert most <= 6, "two that wait, one that is made, and those at work"
 
 
 def test_only_the_first_of_two_videos_is_used_and_that_is_said(touched):

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.body_hands import draw_hand
 from benchmarks.body_hands import measure_hands as measure_drawn
 from data_schemas.features import Encoding
 from data_schemas.intervals import Interval
@@ -15,7 +16,8 @@ from data_schemas.time import Explicit, to_ns
 from modalities.base import Task
 from modalities.body.encoder import BodyEncoder
 from modalities.body.hand_model import Hand, load_hand_model
-from modalities.body.hands import HOLD, HandLook, bends_of, look_at_hands, measure_hands, openness_of
+from modalities.body.hand_watch import HandWatch
+from modalities.body.hands import HOLD, HandLook, bends_of, measure_hands, openness_of
 from pipeline.simulate.body import render_body
 from pipeline.simulate.motion import BodyMotion
 
@@ -140,10 +142,10 @@ def test_hands_that_are_small_hidden_or_outside_are_left_alone(pictures):
         pose = tracker.find(as_picture(pictures[0], 640))
     assert pose is not None
     points, seen = pose[0] * (640, 480), pose[1]
-    assert look_at_hands(pictures[0], points, seen).looked.all()
-    assert not look_at_hands(pictures[0], points, seen * 0.5).looked.any()
-    assert not look_at_hands(pictures[0], points + np.array((0, 400)), seen).looked.any()
-    assert not look_at_hands(pictures[0], points * 0.3, seen).looked.any()
+    assert HandWatch().look(pictures[0], points, seen, 0).looked.all()
+    assert not HandWatch().look(pictures[0], points, seen * 0.5, 0).looked.any()
+    assert not HandWatch().look(pictures[0], points + np.array((0, 400)), seen, 0).looked.any()
+    assert not HandWatch().look(pictures[0], points * 0.3, seen, 0).looked.any()
 
 
 def test_the_hand_of_a_real_person_is_seen(data_dir):
@@ -153,3 +155,42 @@ def test_the_hand_of_a_real_person_is_seen(data_dir):
     encoding = BodyEncoder().encode(Task("p01", {"video": video}, Interval(0, to_ns(60.0))))
     confidence, looked = encoding.track.column("left_hand_confidence")
     assert looked.mean() > 0.9 and np.median(confidence[looked]) > 0.9
+
+
+def test_a_resting_hand_is_looked_at_once_a_second_and_one_that_moves_each_time(monkeypatch):
+    """Drawn hands: the same one under fresh noise rests; fingers that bend, and a hand that leaves, do not."""
+    from modalities.body import hand_watch
+
+    looks = 0
+    real = hand_watch.look_at_hand
+
+    def counted(*given):
+        nonlocal looks
+        looks += 1
+        return real(*given)
+
+    monkeypatch.setattr(hand_watch, "look_at_hand", counted)
+
+    def at(openness: float, noise: int, shift: float = 0.0):
+        points, picture = draw_hand(openness, True, np.random.default_rng(5))
+        rng = np.random.default_rng(noise)
+        picture = np.clip(picture + rng.normal(0, 2.5, picture.shape), 0, 255).astype(np.uint8)
+        joints, seen = np.full((33, 2), -1.0), np.zeros(33)
+        joints[15], joints[19], joints[17], seen[15] = points[0], points[5], points[17], 1.0
+        joints[15:21] += rng.normal(0, 0.6, 2) + shift
+        return np.roll(picture, int(shift), (0, 1)), joints, seen
+
+    watch = HandWatch()
+    resting = [watch.look(*at(0.9, noise), to_ns(0.2 * noise)) for noise in range(15)]
+    assert looks == 3, "at 0, 1 and 2 s"
+    assert all(np.array_equal(one.bend, resting[0].bend) for one in resting[:5])
+    looks = 0
+    moving = [watch.look(*at(openness, 20), to_ns(3 + 0.2 * n)) for n, openness in enumerate(np.linspace(0.9, 0, 5))]
+    assert looks == 5 and openness_of(moving[0].bend[0]) > openness_of(moving[-1].bend[0]) + 0.2
+    looks = 0
+    for n in range(4):
+        watch.look(*at(0.0, 30, 9.0 * n), to_ns(4 + 0.1 * n))
+    assert looks == 3, "only the first is where it was"
+    watch.look(*at(0.0, 30, 27.0)[:2], np.zeros(33), to_ns(4.4))
+    watch.look(*at(0.0, 30, 27.0), to_ns(4.5))
+    assert looks == 4, "what was hidden is looked at anew"

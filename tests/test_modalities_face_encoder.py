@@ -305,3 +305,13 @@ def test_a_real_face_is_followed_throughout(data_dir: Path) -> None:
 def test_a_face_in_a_very_large_picture(data_dir: Path) -> None:
     found = encode(video_of(*frames_of(data_dir / "video" / "metv_neutral_2880x2160.mp4", limit=8)))
     assert found.track.column("face_size_px")[1].all() and found.track.column("face_size_px")[0].min() > 800
+
+
+def test_a_worker_of_many_sees_the_same_in_one_thread(
+    encoded: Encoding, filmed: tuple[Pictures, FaceMotion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Faces are looked for ahead in a thread where there are cores to spare; that changes no number."""
+    monkeypatch.setattr("data_schemas.threads._shared", True)
+    alone = encode(video_of(filmed[0], filmed[1].times_s))
+    assert np.array_equal(alone.track.values, encoded.track.values, equal_nan=True)
+    assert np.array_equal(alone.track.valid, encoded.track.valid) and alone.events == encoded.events

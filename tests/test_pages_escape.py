@@ -72,6 +72,10 @@ def harmless(page: Path, *, scripts: int) -> Read:
         for name in ("src", "href"):
             address = (attributes.get(name) or "").lower().strip()
             assert address != "x" and not address.startswith("javascript:"), (tag, attributes)
+    policies = [
+        one.get("content") or "" for _, one in read.elements if one.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert len(policies) == 1 and "default-src 'none'" in policies[0], "what got in could still not be run or loaded"
     runs = [attributes for tag, attributes in read.elements if tag == "script" and "type" not in attributes]
     assert len(runs) == scripts
     assert TEMPLATED not in read.text

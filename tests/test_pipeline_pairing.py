@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from data_schemas.errors import InvalidValueError, MissingTrackError, NothingUsableError
 from pipeline.cli.pair import split_columns
 from pipeline.pairing import measure_pair
+from pipeline.privacy import audit
 
 
 def write_sound(path: Path, values: NDArray[np.float64], rate: int = 8000) -> Path:
@@ -144,6 +146,8 @@ def test_the_command(tmp_path: Path, telltale: Callable[..., Any]) -> None:
     assert list(answer) == ["lag_s", "ci95_s", "drift_ppm", "confidence", "method", "warnings"]
     assert abs(answer["lag_s"] - 3) < 0.001
     assert answer["ci95_s"][0] < answer["lag_s"] < answer["ci95_s"][1]
+    log = (Path(os.environ["TELLTALE_HOME"]) / audit.NAME).read_text(encoding="utf-8").splitlines()
+    assert '"sync pair"' in log[-1] and "a.wav" not in log[-1]
     done = telltale("sync", "pair", a, stranger)
     assert done.returncode == 1
     assert "warning" in done.stderr

@@ -28,14 +28,35 @@ _FINGERS = tuple(range(first, first + 4) for first in (1, 5, 9, 13, 17))
 
 
 @dataclass(frozen=True, eq=False)
-class HandLook:
-    """One look at both hands of a person.
+class OneHand:
+    """One look at one hand.
 
     Attributes:
-        looked: Which were looked at, left then right, bool (2,).
-        sure: Probability that a hand of this side was seen, 0 where none was, (2,).
-        bend: Bend of thumb and fingers, degrees, (2, 5).
-        tips: Fingertips, px, (2, 5, 2).
+        looked: Whether it was looked at.
+        sure: Probability that a hand of this side was seen, 0 where none was.
+        bend: Bend of thumb and fingers, degrees, (5,).
+        tips: Fingertips, px, (5, 2).
+    """
+
+    looked: bool
+    sure: float
+    bend: FloatArray
+    tips: FloatArray
+
+
+NOTHING = OneHand(False, 0.0, np.zeros(5), np.zeros((5, 2)))
+"""Of a hand that was left alone."""
+
+
+@dataclass(frozen=True, eq=False)
+class HandLook:
+    """One look at both hands of a person, left then right.
+
+    Attributes:
+        looked: bool (2,); see `OneHand` for this and the others.
+        sure: (2,).
+        bend: (2, 5).
+        tips: (2, 5, 2).
     """
 
     looked: BoolArray
@@ -43,30 +64,47 @@ class HandLook:
     bend: FloatArray
     tips: FloatArray
 
+    @classmethod
+    def of(cls, hands: Sequence[OneHand]) -> HandLook:
+        """From the left and the right hand."""
+        return cls(
+            np.array([one.looked for one in hands]),
+            np.array([one.sure for one in hands]),
+            np.stack([one.bend for one in hands]),
+            np.stack([one.tips for one in hands]),
+        )
 
-def look_at_hands(picture: NDArray[np.generic], points: FloatArray, visibility: FloatArray) -> HandLook:
-    """Look at the hands of a pose; a hand that the pose does not surely see, or that is too small, is left alone.
+
+def place_of_hand(points: FloatArray, visibility: FloatArray, size: tuple[int, ...], at: int) -> FloatArray | None:
+    """Wrist and middle knuckle of a hand, px, (2, 2); None where the pose does not surely see it or it is too small.
+
+    Args:
+        points: Joints of the pose, px, (33, 2).
+        visibility: (33,).
+        size: Width and height of the picture.
+        at: 0 for the left hand, 1 for the right.
+    """
+    wrist = points[_WRISTS[at]]
+    knuckle = (2 * points[_INDEX[at]] + points[_PINKY[at]]) / 3
+    inside = (knuckle >= 0).all() and (knuckle < size).all()
+    if visibility[_WRISTS[at]] < SURE or not inside or np.hypot(*(knuckle - wrist)) < LEAST_PX:
+        return None
+    return np.stack([wrist, knuckle])
+
+
+def look_at_hand(picture: NDArray[np.generic], ends: FloatArray, side: str) -> OneHand:
+    """Look at the hand at a place.
 
     Args:
         picture: Any frame.
-        points: Joints of the pose, px, (33, 2).
-        visibility: (33,).
+        ends: Wrist and middle knuckle, px, (2, 2).
+        side: "left" or "right", the person's own.
     """
-    looked, sure = np.zeros(2, dtype=bool), np.zeros(2)
-    bend, tips = np.zeros((2, 5)), np.zeros((2, 5, 2))
-    height, width = picture.shape[:2]
-    for at in range(2):
-        wrist = points[_WRISTS[at]]
-        knuckle = (2 * points[_INDEX[at]] + points[_PINKY[at]]) / 3
-        inside = (knuckle >= 0).all() and knuckle[0] < width and knuckle[1] < height
-        if visibility[_WRISTS[at]] < SURE or not inside or np.hypot(*(knuckle - wrist)) < LEAST_PX:
-            continue
-        looked[at] = True
-        hand = load_hand_model().find(picture, wrist, knuckle)
-        if hand is not None:
-            sure[at] = hand.left if SIDES[at] == "left" else 1 - hand.left
-            bend[at], tips[at] = bends_of(hand), hand.points[list(TIPS)]
-    return HandLook(looked, sure, bend, tips)
+    hand = load_hand_model().find(picture, *ends)
+    if hand is None:
+        return OneHand(True, 0.0, np.zeros(5), np.zeros((5, 2)))
+    sure = hand.left if side == "left" else 1 - hand.left
+    return OneHand(True, sure, bends_of(hand), hand.points[list(TIPS)])
 
 
 def bends_of(hand: Hand) -> FloatArray:

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.ahead import ahead
 from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.hook import Hook, silent
 from data_schemas.stream import Video
 from data_schemas.time import to_ns
-from modalities.body.hands import HandLook, look_at_hands
+from modalities.body.hand_watch import HandWatch
+from modalities.body.hands import HandLook
 from modalities.body.pictures import as_picture
 from modalities.body.pixels import PixelMotion
 from modalities.body.pose import is_upright_body, tracking
@@ -116,6 +118,7 @@ class HandTimer:
 
     def __init__(self, settings: BodySettings) -> None:
         self._timer = Timer(settings.hands_hz) if settings.hands_hz else None
+        self._watch = HandWatch()
 
     def look(
         self, picture: NDArray[np.generic], t_ns: int, points: FloatArray, visibility: FloatArray
@@ -123,7 +126,7 @@ class HandTimer:
         """Look at the hands of a pose, px, if it is time to."""
         if self._timer is None or not self._timer.is_due(t_ns):
             return None
-        return look_at_hands(picture, points, visibility)
+        return self._watch.look(picture, points, visibility, t_ns)
 
 
 def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str = "body") -> Observation:
@@ -142,7 +145,7 @@ def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str
     total = video.axis.n
     with tracking() as tracker:
         try:
-            for frame in video.frames():
+            for frame in ahead(video.frames()):
                 frames += 1
                 take_pose = pose_timer.is_due(frame.t_ns)
                 if not (pixel_timer.is_due(frame.t_ns) or take_pose):

@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.ahead import ahead
 from data_schemas.errors import UnreadableFileError
 from data_schemas.hook import Hook, silent
 from data_schemas.result import Problem
@@ -166,7 +167,7 @@ def observe_several(
         tracker = PeopleTracker(models, order, video.info.seats)
         observer = BodiesObserver(trackers, tracker, order, settings)
         try:
-            for frame in video.frames():
+            for frame in ahead(video.frames()):
                 frames += 1
                 take_pose = pose_timer.is_due(frame.t_ns)
                 if not (pixel_timer.is_due(frame.t_ns) or take_pose):

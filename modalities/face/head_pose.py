@@ -16,6 +16,8 @@ _PLACES = np.array(
     ]
 )
 _TRUST = np.sqrt([TEMPLATE_WEIGHT.get(pair[0], 1.0) for pair in TEMPLATE for _ in dict.fromkeys(pair)])
+_SOLVE = np.linalg.pinv(np.column_stack([_PLACES[:, 0], _PLACES[:, 2], np.ones(len(_PLACES))]) * _TRUST[:, None])
+"""What the least-squares fit of `measure_head` multiplies by."""
 
 
 def head_angles(rotation: FloatArray) -> FloatArray:
@@ -51,8 +53,7 @@ def measure_head(points: FloatArray, rotation: FloatArray) -> FloatArray:
     lean = np.arctan2(up[0], up[1])
     flat = points[_POINTS, :2] * (1.0, -1.0)
     across = flat @ (np.cos(lean), -np.sin(lean))
-    basis = np.column_stack([_PLACES[:, 0], _PLACES[:, 2], np.ones(len(_PLACES))]) * _TRUST[:, None]
-    level, turned, _ = np.linalg.lstsq(basis, across * _TRUST, rcond=None)[0]
+    level, turned, _ = _SOLVE @ (across * _TRUST)
     yaw, pitch = np.arctan2(turned, level), np.arctan2(-up[2], np.hypot(up[0], up[1]))
     turn = np.array([[np.cos(yaw), 0, np.sin(yaw)], [0, 1, 0], [-np.sin(yaw), 0, np.cos(yaw)]])
     tilt = np.array([[1, 0, 0], [0, np.cos(pitch), np.sin(pitch)], [0, -np.sin(pitch), np.cos(pitch)]])

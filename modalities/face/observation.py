@@ -117,14 +117,26 @@ class FaceObserver:
         Raises:
             InvalidValueError: there are no models to find a face with.
         """
+        return self.take(self.find(picture, t_ns), picture, t_ns, surface)
+
+    def find(self, picture: Picture, t_ns: int) -> Sighting | None:
+        """The face in the next picture, None where there is none; ahead of `take` by as many pictures as one likes.
+
+        Args:
+            picture: RGB, uint8 (h, w, 3).
+            t_ns: Its time, later than the last one's.
+
+        Raises:
+            InvalidValueError: there are no models to find a face with.
+        """
         if self._tracker is None:
             raise InvalidValueError("an observer without models is given its faces by take()")
-        return self.take(self._tracker.find(picture, t_ns), picture, t_ns, surface)
+        return self._tracker.find(picture, t_ns)
 
     def take(
         self, sighting: Sighting | None, picture: Picture, t_ns: int, surface: SurfaceSource | None = None
     ) -> bool:
-        """Take the next picture, in which somebody else looked for the face.
+        """Take the next picture, in which `find`, or somebody else, looked for the face.
 
         Args:
             sighting: The face, None where it was not found.

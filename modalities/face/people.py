@@ -13,6 +13,7 @@ from data_schemas.result import Problem
 from data_schemas.stream import Seat
 from data_schemas.time import NS_PER_S
 from modalities.face.depth.kept import SurfaceSource
+from modalities.face.landmarks import Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
 from modalities.face.observation import ROW, FaceObserver
 from modalities.face.stretches import Stretch, describe
@@ -21,6 +22,8 @@ from modalities.face.tracking import PeopleTracker
 LEAST_ASKED_S = 0.5
 """About shorter stretches nobody is asked; they stay masked."""
 _BLOCK = 4096
+Faces = Mapping[int, Sighting | None]
+"""Followed faces by their number; None while one is lost for a moment."""
 
 
 class PeopleObserver:
@@ -60,18 +63,30 @@ class PeopleObserver:
         Returns:
             Whether a face was found.
         """
+        return self.take(self.find(picture, t_ns), picture, t_ns, surface)
+
+    def find(self, picture: Picture, t_ns: int) -> Faces:
+        """The faces in the next picture, by number; ahead of `take` by as many pictures as one likes.
+
+        Args:
+            picture: RGB, uint8 (h, w, 3).
+            t_ns: Its time, later than the last one's.
+        """
+        return {one.number: one.sighting for one in self._tracker.follow(picture, t_ns)}
+
+    def take(self, faces: Faces, picture: Picture, t_ns: int, surface: SurfaceSource | None = None) -> bool:
+        """Take the next picture, in which `find` looked for the faces; otherwise as `add`."""
         if self._count % _BLOCK == 0:
             self._times.append(np.zeros(_BLOCK, np.int64))
         self._times[-1][self._count % _BLOCK] = t_ns
-        live = self._tracker.follow(picture, t_ns)
-        for one in live:
-            if one.number not in self._observers:
-                self._observers[one.number] = (self._count, self._make_observer())
-            self._observers[one.number][1].take(one.sighting, picture, t_ns, surface)
-        for number in set(self._observers) - {one.number for one in live}:
+        for number, sighting in faces.items():
+            if number not in self._observers:
+                self._observers[number] = (self._count, self._make_observer())
+            self._observers[number][1].take(sighting, picture, t_ns, surface)
+        for number in set(self._observers) - set(faces):
             self._put_away(number)
         self._count += 1
-        return any(one.sighting is not None for one in live)
+        return any(sighting is not None for sighting in faces.values())
 
     def finish(self) -> None:
         """The video is over: settle who is who. Call it once, before asking for rows."""

@@ -31,6 +31,22 @@ come so much before it is due, lest the jitter of frame times puts it off by a f
 _ANGLES, _RADII, _WIDTH = 48, 44, 3
 _QUANTILES = (0.3, 0.7)
 _SHIFTS = np.linspace(-0.1, 0.1, 5)
+_MIDDLE = len(_SHIFTS) ** 2 // 2
+_SHARES = np.linspace(0.1, 0.95, _RADII)
+_ASKED = np.greater_equal(_SHARES, RATIO[0]) & np.less_equal(_SHARES, RATIO[1])
+_NEEDED = np.convolve(_ASKED, np.ones(2 * _WIDTH + 3), mode="same") > 0
+"""Circles whose brightness has a say in whether one of the asked is the edge."""
+
+
+def _circles() -> FloatArray:
+    """Points of all circles around all centres for an iris of radius 1 at (0, 0), (centres, radii, angles, 2)."""
+    angles = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
+    ring = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
+    shifts = np.stack(np.meshgrid(_SHIFTS, _SHIFTS), axis=-1).reshape(-1, 2)
+    return shifts[:, None, None] + _SHARES[_NEEDED][:, None, None] * ring
+
+
+_CIRCLES = _circles()
 
 
 class PupilMeter:
@@ -123,30 +139,23 @@ def _ratio(picture: Picture, centre: FloatArray, radius: float, outline: FloatAr
     opening = np.zeros(grey.shape, np.uint8)
     cv2.fillPoly(opening, [np.rint(outline - low).astype(np.int32)], 255)
     inner = cv2.erode(opening, np.ones((3, 3), np.uint8), iterations=max(1, round(0.06 * radius)))
-    angles = np.arange(_ANGLES) * 2 * np.pi / _ANGLES
-    share = np.linspace(0.1, 0.95, _RADII)
-    ring = np.stack([np.cos(angles), np.sin(angles)], axis=-1)
-    shifts = np.stack(np.meshgrid(_SHIFTS, _SHIFTS), axis=-1).reshape(-1, 2)
-    place = centre - low + radius * (shifts[:, None, None] + share[:, None, None] * ring)
-    flat = place.reshape(len(shifts) * _RADII, _ANGLES, 2).astype(np.float32)
-    shape = (len(shifts), _RADII, _ANGLES)
-    light = look_up(soft, flat).reshape(shape)
-    seen = look_up(inner, flat).reshape(shape) > 127
-    return _steepest(light, seen, share)
+    place = (centre - low + radius * _CIRCLES).astype(np.float32)
+    seen_there = look_up(inner, place[_MIDDLE]) > 127
+    if seen_there[_ASKED[_NEEDED]].mean(axis=1).min() < LEAST_OPEN:
+        return 0.0
+    flat, shape = place.reshape(-1, _ANGLES, 2), place.shape[:3]
+    return _steepest(look_up(soft, flat).reshape(shape), look_up(inner, flat).reshape(shape) > 127)
 
 
-def _steepest(light: NDArray[np.float32], seen: NDArray[np.bool_], share: FloatArray) -> float:
+def _steepest(light: NDArray[np.float32], seen: NDArray[np.bool_]) -> float:
     """Radius, as a share of the iris, of the pupil's edge; 0 where none stands out.
 
     Args:
-        light: Brightness, (centres, radii, angles).
+        light: Brightness on `_CIRCLES`, (centres, radii, angles).
         seen: What lies between the lids, same shape.
-        share: Radii, (radii,).
     """
-    within = (share >= RATIO[0]) & (share <= RATIO[1])
+    share, within = _SHARES[_NEEDED], _ASKED[_NEEDED]
     open_share = seen.mean(axis=2)
-    if open_share[len(light) // 2, within].min() < LEAST_OPEN:
-        return 0.0
     ordered = np.sort(np.where(seen, light, np.inf), axis=2)
     count = seen.sum(axis=2)[..., None]
     dim, bright = (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,9 +10,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from data_schemas.ahead import ahead
 from data_schemas.errors import InvalidValueError, TelltaleError, UnreadableFileError
 from data_schemas.result import Problem
-from data_schemas.stream import Video
+from data_schemas.stream import Frame, Video
 from data_schemas.time import to_s
 from modalities.base import Task
 from modalities.face.depth.beside import DepthBeside, depth_for
@@ -53,8 +54,11 @@ class Watched:
 
 
 class _Observer(Protocol):
-    def add(self, picture: Picture, t_ns: int, surface: SurfaceSource | None = None) -> bool:
-        """Take the next picture, and what a depth camera measured in it."""
+    def find(self, picture: Picture, t_ns: int) -> Any:
+        """What is to be seen in the next picture."""
+
+    def take(self, found: Any, picture: Picture, t_ns: int, surface: SurfaceSource | None = None, /) -> bool:
+        """Take the next picture, what was found in it, and what a depth camera measured in it."""
 
 
 def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping[str, Any]) -> list[list[Watched]]:
@@ -147,21 +151,29 @@ def _look_through(
     """What broke the stream off, if anything did, and its repeated frames."""
     meter = DuplicateMeter(hidden=_predicted(stream))
     total, done = stream.axis.n, 0
-    toner, own = toner_of(stream), stream.info.kind == "face_depth"
+    own = stream.info.kind == "face_depth"
     step = f"face of {task.person}"
     error: TelltaleError | None = None
     try:
-        for frame in stream.frames():
+        for frame, picture, found in ahead(_searched(stream, observer)):
             meter.see(frame.image, frame.index)
             surface = None if beside is None else beside.of(frame) if own else beside.at(frame.t_ns)
-            observer.add(toner.tone(frame.image, frame.t_ns), frame.t_ns, surface)
+            observer.take(found, picture, frame.t_ns, surface)
             done += 1
             if done % _REPORT_EVERY == 0:
                 task.hook(step, done, total)
-    except (UnreadableFileError, InvalidValueError) as found:
-        error = found
+    except (UnreadableFileError, InvalidValueError) as broken:
+        error = broken
     task.hook(step, done, total)
     return error, meter.result()
+
+
+def _searched(stream: Video, observer: _Observer) -> Iterator[tuple[Frame, Picture, Any]]:
+    """Every frame, as a picture to look for a face in, and what was found there."""
+    toner = toner_of(stream)
+    for frame in stream.frames():
+        picture = toner.tone(frame.image, frame.t_ns)
+        yield frame, picture, observer.find(picture, frame.t_ns)
 
 
 def _predicted(stream: Video) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 from data_schemas.errors import TelltaleError
 from data_schemas.hook import Hook, silent
+from data_schemas.threads import share_the_cores
 from pipeline.batch.failures import OtherProgramError, cause_of, words
 from pipeline.batch.layout import Layout
 
@@ -120,6 +121,7 @@ def take_one_thread() -> None:
     import torch
     from threadpoolctl import threadpool_limits
 
+    share_the_cores()
     threadpool_limits(limits=1)
     cv2.setNumThreads(1)
     torch.set_num_threads(1)

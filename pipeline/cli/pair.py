@@ -29,9 +29,12 @@ def register(group: typer.Typer) -> None:
         as_json: bool = typer.Option(False, "--json", help="Print one JSON object."),
     ) -> None:
         from pipeline.pairing import LOW, measure_pair
+        from pipeline.privacy import records
 
         if rate is not None and not rate > 0:
             raise InvalidValueError("a sampling rate must be above 0 Hz", got=rate)
+        for file in {one.absolute().parent: one for one in (a, b) if one.is_file()}.values():
+            records.begin_with_results("sync pair", file, say)
         found = measure_pair(a, b, method=method, columns=split_columns(columns), rate_hz=rate)
         if as_json:
             show_object(found.as_dict())

@@ -161,7 +161,11 @@ def _add_stream(
         )  # fmt: skip
     if codec == "h264" and (width % 2 or height % 2):
         raise InvalidValueError("H.264 needs an even width and height", file=path, got=f"{width}x{height}")
-    options = {"crf": str(quality), "preset": "veryfast", **REPEATABLE} if codec == "h264" else {"level": "3", "slicecrc": "0"}
+    options = (
+        {"crf": str(quality), "preset": "veryfast", **REPEATABLE}
+        if codec == "h264"
+        else {"level": "3", "slicecrc": "0"}
+    )
     stream = container.add_stream("libx264" if codec == "h264" else "ffv1", rate=rate, options=options)
     stream.width, stream.height = width, height
     stream.pix_fmt = _FORMS[codec, form]

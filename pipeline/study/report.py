@@ -13,7 +13,7 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
 from pipeline import __version__
 from pipeline.privacy.derived import MADE_OF
-from pipeline.report.markup import as_table
+from pipeline.report.markup import as_table, policy
 from pipeline.study.analysis import StudyResult
 from pipeline.study.effect_figures import draw_courses, draw_forest, draw_raincloud
 from pipeline.study.figures import Picture, write_rows
@@ -168,6 +168,7 @@ def _page(result: StudyResult, pictures: Mapping[str, Picture], folder: Path) ->
     style = _CSS.read_text(encoding="utf-8") + _STYLE
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{escape(policy())}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>Telltale study: {escape(table.label_name)}</title>\n<style>\n{style}</style>\n</head>\n"
         f"<body>\n{body}\n</body>\n</html>\n"

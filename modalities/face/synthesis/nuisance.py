@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     import av
 
 REPEATABLE = {"x264-params": "cpu-independent=1"}
-"""Options of x264 for the same file on every run and processor: its AVX-512 code gives another one now and then where the
-width is no multiple of 64."""
+"""Options of x264 for the same file on every run and processor: pictures 480 or 490 px wide gave another one now and
+then with its AVX-512 code."""
 _RATE = 30
 """Frames a second that the encoder is told; it only matters for how it shares out the bits."""
 _COMPONENTS = 4
