@@ -84,6 +84,7 @@ def _physiology(path: Path, spent: dict[str, float]) -> None:
     rate = round(1 / table["time_s"].diff().median())
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        neurokit2.ecg_clean(table["ecg_mv"][: 10 * rate], sampling_rate=rate)  # it imports when it is first used
         with timed(spent, "ECG and EDA (neurokit2)"):
             neurokit2.ecg_process(table["ecg_mv"], sampling_rate=rate)
             neurokit2.eda_process(table["eda_us"], sampling_rate=rate)
@@ -94,6 +95,7 @@ def _sound(path: Path, spent: dict[str, float]) -> None:
     import numpy as np
     import soundfile
 
+    librosa.stft(np.zeros(2048, np.float32), n_fft=1024)  # a fresh installation compiles for some seconds: no floor
     with timed(spent, "sound, one FFT pass (librosa)"), soundfile.SoundFile(str(path)) as file:
         for block in file.blocks(blocksize=30 * file.samplerate, dtype="float32", always_2d=True):
             np.abs(librosa.stft(block[:, 0], n_fft=1024, hop_length=file.samplerate // 100))
