@@ -37,7 +37,7 @@ class BodyEncoder:
 
     spec = EncoderSpec(
         name="body",
-        version="3",
+        version="4",
         channel="body",
         inputs=("body_video",),
         features=FEATURES,
