@@ -11,7 +11,7 @@ from data_schemas.hook import Hook, silent
 from data_schemas.recording import Session
 from data_schemas.result import Problem
 from data_schemas.session import NOBODYS_KINDS
-from data_schemas.stream import Mark, Marks, Signal, Stream, StreamInfo
+from data_schemas.stream import Audio, Mark, Marks, Signal, Stream, StreamInfo
 from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, Task
 from modalities.registry import load_encoder
 from pipeline.config import Config
@@ -58,7 +58,7 @@ def _encode_channel(
     session: Session, config: Config, channel: str, encoder: Encoder, before: Sequence[Encoding], hook: Hook
 ) -> tuple[list[Encoding], list[Problem]]:
     """One channel of everybody: those whom one stream shows together, those who hear each other, the others alone."""
-    streams = _context_streams(session) if channel == "context" else session.streams
+    streams, unread = _context_streams(session) if channel == "context" else (session.streams, [])
     fitting = {key: one for key, one in streams.items() if one.info.kind in encoder.spec.inputs}
     tasks: dict[str, Task] = {}
     for person in session.manifest.people:
@@ -66,6 +66,7 @@ def _encode_channel(
         if own:
             tasks[person.id] = _task(person.id, own, session, config, channel, before, hook)
     encodings, problems, done = _encode_several(session, config, channel, encoder, before, hook)
+    problems += unread
     tasks = {person: task for person, task in tasks.items() if person not in done}
     if len(tasks) > 1 and hasattr(encoder, "encode_together"):
         neighbours = cast(EncoderOfNeighbours, encoder)
@@ -188,8 +189,10 @@ def _unused(encoding: Encoding, streams: Mapping[str, Stream]) -> list[Problem]:
     ]
 
 
-def _context_streams(session: Session) -> dict[str, Stream]:
+def _context_streams(session: Session) -> tuple[Mapping[str, Stream], list[Problem]]:
     """What the context encoder may see: cues of the manifest, cue tables, and pulses that no clock is aligned by.
+
+    The problems are sounds whose pulses could not be read.
 
     Streams of kind "markers" are for clocks only: a beat annotation or a sync pulse is no context.
     """
@@ -200,6 +203,7 @@ def _context_streams(session: Session) -> dict[str, Stream]:
         end for clock in session.manifest.clocks.values() for end in (clock.own, clock.against) if end is not None
     } | {end for entry in session.manifest.evidence for end in (entry.own, entry.against)}
     shared: dict[str, Stream] = {}
+    problems: list[Problem] = []
     if session.manifest.cues:
         stated = cues_as_stream(session.manifest)
         shared[stated.info.name] = stated
@@ -208,14 +212,19 @@ def _context_streams(session: Session) -> dict[str, Stream]:
             continue
         if isinstance(stream, Marks) and stream.info.kind == "cues":
             shared[name] = stream
-        elif isinstance(stream, Signal) and stream.info.kind == "pulse":
+        elif isinstance(stream, Signal | Audio) and stream.info.kind == "pulse":
             info = StreamInfo(name, "cues", "session", stream.info.person, stream.info.files, stream.info.origin)
+            try:
+                pulses = find_pulses(stream)
+            except TelltaleError as error:
+                problems.append(Problem.of(error).model_copy(update={"stream": name}))
+                continue
             rows = [
                 Mark(pulse.onset_ns, pulse.duration_ns, f"{name} {number}", {"kind": "stimulus"})
-                for number, pulse in enumerate(find_pulses(stream), 1)
+                for number, pulse in enumerate(pulses, 1)
             ]
             shared[name] = Marks.of(info, rows, stream.support)
-    return shared
+    return shared, problems
 
 
 def _complaints(encoding: Encoding) -> list[Problem]:

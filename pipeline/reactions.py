@@ -8,7 +8,7 @@ from data_schemas.event import Event
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
 from data_schemas.session import StreamEntry
-from data_schemas.stream import Marks, Signal
+from data_schemas.stream import Audio, Marks, Signal
 from modalities.physiology.reactions import with_reactions
 from sync.pulses import find_pulses
 
@@ -60,7 +60,7 @@ def cues_of(path: Path, rate_hz: float | None = None) -> list[Event]:
             }
         )
         stream = open_stream(entry, path.parent, None)
-        if isinstance(stream, Signal):
+        if isinstance(stream, Signal | Audio):
             name = track.columns[0] if track.columns else "pulse"
             pulses = enumerate(find_pulses(stream), 1)
             cues = [(pulse.onset_ns, max(1, pulse.duration_ns), f"{name} {number}") for number, pulse in pulses]

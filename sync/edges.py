@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from sync.samples import Floats, Sliced, pieces
+
 Bools = NDArray[np.bool_]
 
 _NOISE = 7.0
@@ -51,13 +52,13 @@ class Edge:
         """Signed height."""
         return self.after - self.before
 
-    def refined(self, x: Floats, centre: int, reach: int) -> Edge:
+    def refined(self, x: Sliced, centre: int, reach: int) -> Edge:
         """The same step placed in `x`, within `reach` samples of sample `centre`."""
         position, _ = place(x, self.before, self.after, centre - reach, centre + reach)
         return replace(self, position=position)
 
 
-def place(x: Floats, before: float, after: float, low: int, high: int) -> tuple[float, int]:
+def place(x: Sliced, before: float, after: float, low: int, high: int) -> tuple[float, int]:
     """Position of the step between two levels by least squares over x[low:high], and the first sample after it.
 
     Between the two samples around the change point the crossing of the half height is interpolated.
@@ -67,7 +68,7 @@ def place(x: Floats, before: float, after: float, low: int, high: int) -> tuple[
     change = low + int(np.argmin(np.r_[0.0, np.cumsum(side)]))
     if not 0 < change < len(x):
         return change - 0.5, change
-    left, right = x[change - 1], x[change]
+    left, right = x[change - 1 : change + 1]
     share = ((before + after) / 2 - left) / (right - left) if right != left else 0.5
     return change - 1 + float(np.clip(share, 0.0, 1.0)), change
 
@@ -108,14 +109,22 @@ def quantum_noise(x: Floats) -> float:
 
     Few values that keep leaving for a single sample are a last bit that flickers, not pulses.
     """
-    values = np.unique(x)
+    return noise_of_values(np.unique(x), x)
+
+
+def noise_of_values(values: Floats, x: Sliced) -> float:
+    """`quantum_noise` of a signal whose distinct values, shape (k,), are known and in order."""
     if len(values) < 2:
         return 0.0
     quantum = float(np.diff(values).min())
     if len(values) > 8:
         return 0.3 * quantum
-    changes = np.flatnonzero(np.diff(x))
-    flickers = len(changes) > len(x) / 100 and float(np.mean(np.diff(changes) == 1)) > 0.3
+    changes = twice = 0
+    for low, high in pieces(len(x) - 1):
+        changed = np.diff(x[low : high + 2]) != 0
+        changes += int(changed[: high - low].sum())
+        twice += int((changed[1:] & changed[:-1]).sum())
+    flickers = changes > len(x) / 100 and changes > 1 and twice / (changes - 1) > 0.3
     return 0.5 * quantum if flickers else 0.0
 
 
@@ -123,18 +132,20 @@ def _regions(x: Floats, length: int, floor: float) -> tuple[float, list[tuple[in
     """Stretches of boundaries (first, last) in which a step lies, and their usual height over the noise."""
     total = np.r_[0.0, np.cumsum(x)]
     n = len(x)
-    at = np.arange(length, n - length + 1)
-    jump = (total[at + length] - 2 * total[at] + total[at - length]) / length
-    size = np.abs(jump)
+    size, sign = np.empty(n - 2 * length + 1), np.empty(n - 2 * length + 1, np.int8)
+    for low, high in pieces(len(size)):
+        before, here, after = (total[low + k * length : high + k * length] for k in range(3))
+        jump = (after - 2 * here + before) / length
+        size[low:high], sign[low:high] = np.abs(jump), np.sign(jump)
     thinned = size[:: max(1, len(size) // 200_000)]
     noise = max(float(np.quantile(thinned, 0.25)) / 0.3186, floor / np.sqrt(length / 2))
     unsure = (1 + 4 / np.sqrt(n / length)) * noise
     threshold = _TAIL * unsure + 1e-9 * float(size.max())
-    sign = np.where(size > threshold, np.sign(jump), 0).astype(np.int8)
-    starts = np.flatnonzero((sign != 0) & (np.r_[0, sign[:-1]] != sign))
+    sign[size <= threshold] = 0
+    starts = np.flatnonzero((sign != 0) & np.r_[True, sign[:-1] != sign[1:]])
     if not len(starts) or len(starts) > max(8, n // 4):
         return 0.0, []
-    ends = np.flatnonzero((sign != 0) & (np.r_[sign[1:], 0] != sign))
+    ends = np.flatnonzero((sign != 0) & np.r_[sign[:-1] != sign[1:], True])
     peaks = np.maximum.reduceat(size, np.c_[starts, ends + 1].ravel()[: 2 * len(starts) - (ends[-1] + 1 == len(size))])
     peaks = peaks[::2]
     loud = peaks >= _NOISE * unsure
@@ -144,7 +155,7 @@ def _regions(x: Floats, length: int, floor: float) -> tuple[float, list[tuple[in
     kept = loud & (peaks >= _SMALLEST * usual)
     if np.sum(~kept) > 0.5 * np.sum(kept) or (np.sum(kept) < _FEW and usual < _CLEAR_OF_FEW * unsure):
         return 0.0, []
-    regions = [(int(at[a]), int(at[b])) for a, b in zip(starts[kept], ends[kept], strict=True)]
+    regions = [(int(a) + length, int(b) + length) for a, b in zip(starts[kept], ends[kept], strict=True)]
     return usual / max(noise, 1e-12 * usual), regions
 
 

@@ -11,7 +11,7 @@ import soundfile
 
 from data_schemas.errors import ManifestError, MissingTrackError, UnreadableFileError
 from data_schemas.session import StreamEntry
-from data_schemas.stream import Audio, Signal
+from data_schemas.stream import Audio
 from modalities.readers import open_stream, probe
 
 RATE = 16_000
@@ -64,9 +64,9 @@ def test_channels(tmp_path: Path) -> None:
     left = audio(tmp_path, file="s.wav", columns=["0"])
     assert left.channels == 1 and np.abs(left.source(0, 999)[:, 0] - stereo(999)[:, 0]).max() < 1e-4
     pulses = open_stream(StreamEntry(name="sync", kind="pulse", file="s.wav", columns=["1"]), tmp_path, None)
-    assert isinstance(pulses, Signal)
-    assert pulses.values.dtype == np.float32 and pulses.columns == ("1",) and pulses.axis == left.axis
-    assert np.abs(pulses.values[:, 0] - stereo()[:, 1]).max() < 1e-4
+    assert isinstance(pulses, Audio)
+    assert pulses.channels == 1 and pulses.axis == left.axis
+    assert np.abs(pulses.source(0, 999)[:, 0] - stereo(999)[:, 1]).max() < 1e-4
     with pytest.raises(MissingTrackError, match="one of 0, 1"):
         audio(tmp_path, file="s.wav", columns=["2"])
     with pytest.raises(ManifestError, match="which of 2 channels"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import MissingTrackError
-from data_schemas.stream import Signal, StreamInfo
+from data_schemas.intervals import IntervalSet
+from data_schemas.stream import Audio, Signal, StreamInfo
 from data_schemas.time import NS_PER_S, Explicit, Regular
 from sync.clock import ClockMap
 from sync.edges import find_edges
 from sync.pulses import Pulse, find_pulses
+from sync.samples import Samples
 
 ONSETS = np.array([3.2171, 9.0093, 14.5512, 22.3334, 27.777, 35.1508, 41.9036, 48.2222])
 
@@ -219,6 +223,94 @@ def test_the_column_with_pulses_is_found_or_named() -> None:
     assert find_pulses(stream, "idle") == []
     with pytest.raises(MissingTrackError, match="idle, sync"):
         find_pulses(stream, "photo")
+
+
+def sound_of(*channels: np.ndarray, rate: float = 48_000, holes: IntervalSet | None = None) -> Audio:
+    """Channels of sound that are read by blocks, as from a file."""
+    n = len(channels[0])
+
+    def read(first: int, count: int) -> np.ndarray:
+        return np.stack([one[first : first + count] for one in channels], axis=1).astype(np.float32)
+
+    axis = Regular.from_rate(rate, n, start_ns=5 * NS_PER_S)
+    support = None if holes is None else IntervalSet([(axis.start_ns, axis.end_ns)]) - holes
+    return Audio(
+        info=StreamInfo("sync", "pulse", "rec"), axis=axis, native_support=support, source=read, channels=len(channels)
+    )
+
+
+def test_sound_and_signal_give_the_same_pulses_to_the_last_bit() -> None:
+    rng = np.random.default_rng(11)
+    t, box = levels(48_000, 0.1, seconds=25.0, onsets=ONSETS[:4])
+    tone = np.round(9_000 * box * np.sin(2 * np.pi * 880 * t) + rng.normal(0, 3, len(t))) / 32_768
+    for x in (box + rng.normal(0, 0.02, len(t)), -box, tone):
+        pulses = find_pulses(signal(x.astype(np.float32), 48_000))
+        assert_found(pulses, ONSETS[:4], 0.002)
+        assert find_pulses(sound_of(x)) == pulses
+        assert find_pulses(sound_of(np.zeros(len(x)), x)) == pulses
+    assert find_pulses(sound_of(box, tone), "1") == pulses
+    with pytest.raises(MissingTrackError, match="one of 0, 1"):
+        find_pulses(sound_of(box, tone), "2")
+
+
+def test_what_is_missing_of_a_sound_is_passed_over() -> None:
+    _, x = levels(8_000, 0.5)
+    x[100:120] = np.nan
+    begun = int((ONSETS[3] + 4.8) * NS_PER_S)
+    holes = IntervalSet([(begun, begun + NS_PER_S // 2)])
+    assert_found(find_pulses(sound_of(x, rate=8_000, holes=holes)), np.delete(ONSETS, 3), 0.001)
+
+
+@pytest.mark.parametrize("n", [8, 9, 24, 47, 60])
+def test_too_few_samples_of_a_high_rate_hold_no_pulse(n: int) -> None:
+    assert find_pulses(signal(np.arange(n) % 5 == 0, 48_000)) == []
+
+
+@pytest.mark.parametrize("tone", [False, True])
+def test_memory_does_not_grow_with_the_length_of_a_sound(tone: bool) -> None:
+    rate = 48_000
+    onsets = np.arange(1.25, 600, 7)
+
+    def read(first: int, count: int) -> np.ndarray:
+        t = np.arange(first, min(first + count, 600 * rate)) / rate
+        since = t - onsets[np.clip(np.searchsorted(onsets, t, side="right") - 1, 0, None)]
+        x = ((since >= 0) & (since < 0.1)) * (np.sin(2 * np.pi * 880 * since) if tone else 0.5)
+        return x.astype(np.float32)[:, None]
+
+    axis = Regular.from_rate(rate, 600 * rate, start_ns=5 * NS_PER_S)
+    stream = Audio(info=StreamInfo("sync", "pulse", "rec"), axis=axis, source=read, channels=1)
+    tracemalloc.start()
+    try:
+        pulses = find_pulses(stream)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert_found(pulses, onsets, 0.002)
+    assert peak < 2 * axis.n  # bytes; the samples alone, as the file holds them
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("n", [9, 10, 600_001])
+def test_the_median_of_pieces_is_that_of_all(dtype: type, n: int) -> None:
+    rng = np.random.default_rng(n)
+    for x in (rng.normal(size=n), np.round(rng.normal(size=n)), -rng.exponential(size=n), np.repeat([-0.0, 3], n)[:n]):
+        mask = rng.random(n) > 0.3
+        stream = signal(x, 1000, mask)
+        stream = replace(stream, values=stream.values.astype(dtype))
+        assert Samples(stream, "light").median() == np.median(stream.values[mask, 0].astype(np.float64))
+
+
+def test_slices_and_times_of_samples_pass_over_the_invalid_ones() -> None:
+    rng = np.random.default_rng(3)
+    x, mask = rng.normal(size=700_000), rng.random(700_000) > 0.4
+    mask[200_000:530_000] = False
+    stream = signal(x, 1000, mask)
+    samples, valid = Samples(stream, "light"), np.flatnonzero(mask)
+    samples.level = 0.25
+    for low, high in ((0, 5), (119_000, 121_000), (len(valid) - 3, len(valid) + 9), (7, 7)):
+        assert np.array_equal(samples[low:high], x[valid[low:high]] - 0.25)
+    picked = np.array([0, 120_050, 3, len(valid) - 1])
+    assert np.array_equal(samples.times_of(picked), stream.times_of(valid[picked]))
 
 
 def test_edges_alternate_levels() -> None:

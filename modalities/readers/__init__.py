@@ -56,7 +56,8 @@ def open_stream(entry: StreamEntry, root: Path, person: str | None) -> Video | A
         person: Whom the stream records; None when shared.
 
     Returns:
-        `Video` for face and body kinds, `Audio` for sound, `Marks` for "markers" and "cues", else `Signal`.
+        `Video` for face and body kinds, `Audio` for sound, `Marks` for "markers" and "cues", else `Signal`;
+        for "pulse" a `Signal` or, of a file of sound, an `Audio`.
 
     Raises:
         MissingFileError: a file is not there.

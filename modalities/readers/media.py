@@ -22,7 +22,7 @@ from modalities.readers.info import SOUND_KINDS, VIDEO_KINDS, AnyStream, FileInf
 from modalities.readers.labels import words_of
 from modalities.readers.pictures import mono_depth
 from modalities.readers.selection import missing, unfit
-from modalities.readers.sound import as_signal, channels_of
+from modalities.readers.sound import channels_of, require_one_channel
 from modalities.readers.sound_track import lay_out, open_sound
 from modalities.readers.video import index_video, look_at, open_video
 
@@ -61,7 +61,7 @@ class MediaReader:
         return FileInfo(path, "media", tuple(tracks), wall, tuple(notes))
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
-        """Pictures for face and body kinds; sound for "audio" and "sync_audio"; one channel as a signal for "pulse"."""
+        """Pictures for face and body kinds; sound, also for "pulse", which must say on which channel."""
         with _decoding(path):
             listed, wall = _list_tracks(path)
             info = replace(info, wall_start=wall)
@@ -74,7 +74,8 @@ class MediaReader:
             track = _pick(entry, path, listed, "audio")
             channels = lay_out(path, track).channels if entry.columns else 0
             audio = open_sound(path, track, info, channels_of(entry, path, channels))
-            return as_signal(entry, path, audio) if entry.kind == "pulse" else audio
+            require_one_channel(entry, path, audio.channels)
+            return audio
 
 
 def container_end_ns(path: Path) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
+from types import UnionType
 from typing import TypeVar
 
 from data_schemas.errors import ManifestError, MissingFileError, TelltaleError, UnreadableFileError
@@ -64,13 +65,15 @@ def _open_one(entry: StreamEntry, path: Path, person: str | None) -> AnyStream:
     form = format_of(path, entry.kind)
     with reading(path, f"a recording ({form})"):
         stream = load_reader(form).open(entry, path, info)
-    wanted: type = Signal
+    wanted: type | UnionType = Signal
     if entry.kind in VIDEO_KINDS:
         wanted = Video
     elif entry.kind in MARK_KINDS:
         wanted = Marks
     elif entry.kind in ("audio", "sync_audio"):
         wanted = Audio
+    elif entry.kind == "pulse":
+        wanted = Signal | Audio
     if not isinstance(stream, wanted):
         raise unfit(entry, path, f"the file gives {type(stream).__name__.lower()}", ["that of such a stream"])
     if isinstance(stream, Audio):

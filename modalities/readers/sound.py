@@ -1,17 +1,12 @@
-"""What sound files and sound tracks share: choosing channels, and a channel as a signal."""
+"""What sound files and sound tracks share: choosing channels."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-
 from data_schemas.errors import ManifestError
 from data_schemas.session import StreamEntry
-from data_schemas.stream import Audio, Signal
 from modalities.readers.selection import missing
-
-_BLOCK = 1 << 20
 
 
 def channels_of(entry: StreamEntry, path: Path, channels: int) -> tuple[int, ...] | None:
@@ -29,35 +24,16 @@ def channels_of(entry: StreamEntry, path: Path, channels: int) -> tuple[int, ...
     return tuple(int(name) for name in entry.columns)
 
 
-def as_signal(entry: StreamEntry, path: Path, audio: Audio) -> Signal:
-    """The channels of a sound as a signal at its full rate, float32, unit "1" with full scale -1..1.
+def require_one_channel(entry: StreamEntry, path: Path, channels: int) -> None:
+    """Let pass what holds pulses on one channel, or on those that its entry names.
 
     Raises:
         ManifestError: which of several channels is meant is not stated.
     """
-    if not entry.columns and audio.channels > 1:
+    if entry.kind == "pulse" and not entry.columns and channels > 1:
         raise ManifestError(
-            f"which of {audio.channels} channels holds the pulses is not stated",
+            f"which of {channels} channels holds the pulses is not stated",
             file=path,
             stream=entry.name,
-            expected=f"columns = ['0'] to ['{audio.channels - 1}']",
+            expected=f"columns = ['0'] to ['{channels - 1}']",
         )
-    values = np.empty((audio.axis.n, audio.channels), np.float32)
-    filled = 0
-    for first, block in audio.blocks(_BLOCK):
-        values[first : first + len(block)] = block
-        filled = first + len(block)
-        if len(block) < min(_BLOCK, audio.axis.n - first):
-            break
-    mask = np.ones(values.shape, bool)
-    values[filled:], mask[filled:] = 0, False
-    names = tuple(entry.columns or (str(at) for at in range(audio.channels)))
-    return Signal(
-        info=audio.info,
-        axis=audio.axis,
-        native_support=audio.native_support,
-        values=values,
-        columns=names,
-        units=("1",) * len(names),
-        mask=mask,
-    )

@@ -17,7 +17,7 @@ from data_schemas.time import Regular
 from modalities.readers.faults import reading
 from modalities.readers.info import SOUND_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.selection import unfit
-from modalities.readers.sound import as_signal, channels_of
+from modalities.readers.sound import channels_of, require_one_channel
 
 _LONG_PATH = 1000
 _MOST_PER_BYTE, _MOST_HZ = 20_000, 50_000_000
@@ -72,20 +72,20 @@ class SoundFileReader:
         return FileInfo(path, "sound", (track,))
 
     def open(self, entry: StreamEntry, path: Path, info: StreamInfo) -> AnyStream:
-        """Sound for "audio" and "sync_audio"; one channel as a signal for "pulse"."""
+        """Sound, also for "pulse", which must say on which channel it lies."""
         if entry.kind not in SOUND_KINDS:
             raise unfit(entry, path, "a sound file holds sound", SOUND_KINDS)
         if entry.track not in (None, 0, "0"):
             raise unfit(entry, path, f"a sound file has no track {entry.track}; its channels are columns", ["audio"])
         rate, channels, n, _ = _header(path)
         columns = channels_of(entry, path, channels)
-        audio = Audio(
+        require_one_channel(entry, path, channels)
+        return Audio(
             info=replace(info, nominal_rate_hz=float(rate), origin=f"channels {', '.join(entry.columns or ['all'])}"),
             axis=Regular.from_rate(rate, n),
             source=FileSamples(path, columns),
             channels=len(columns) if columns is not None else channels,
         )
-        return as_signal(entry, path, audio) if entry.kind == "pulse" else audio
 
 
 def open_sound_file(path: Path) -> Any:

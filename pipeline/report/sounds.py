@@ -55,7 +55,7 @@ def sounds_of_run(session: Session, besides: Collection[Path] = ()) -> list[Soun
     found = [
         _sound(stream, entries[name], session.manifest, session.root)
         for name, stream in session.streams.items()
-        if isinstance(stream, Audio) and name in entries
+        if isinstance(stream, Audio) and stream.info.kind != "pulse" and name in entries
     ]
     return _once(found, besides)
 

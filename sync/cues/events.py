@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from data_schemas.errors import ClockError
-from data_schemas.stream import Marks, Signal, Stream
+from data_schemas.stream import Audio, Marks, Signal, Stream
 from data_schemas.time import Int64Array, to_s
 from sync.estimate import Estimate
 from sync.match import Match, match_events
@@ -73,8 +73,8 @@ class EventEvidence:
 
 
 def _period_s(stream: Stream) -> float:
-    """Sample period of a signal, by which its events are rounded; 0 for a table."""
-    return to_s(int(stream.axis.period_ns)) if isinstance(stream, Signal) else 0.0
+    """Sample period of a signal or a sound, by which its events are rounded; 0 for a table."""
+    return to_s(int(stream.axis.period_ns)) if isinstance(stream, Signal | Audio) else 0.0
 
 
 def events_of(stream: Stream) -> tuple[Int64Array, list[str] | None]:
@@ -87,7 +87,7 @@ def events_of(stream: Stream) -> tuple[Int64Array, list[str] | None]:
 
     if isinstance(stream, Marks):
         times, labels = stream.onsets_ns, [row.label for row in stream.rows]
-    elif isinstance(stream, Signal):
+    elif isinstance(stream, Signal) or (isinstance(stream, Audio) and stream.info.kind == "pulse"):
         times = np.array([pulse.onset_ns for pulse in find_pulses(stream)], dtype=np.int64)
         labels = None
     else:
