@@ -24,6 +24,8 @@ JOINS: dict[Kind, Join] = {
 """How a column of each kind is joined: only continuous columns and angles are ever interpolated."""
 _SLACK = 1.1
 """Time stamps shake: an exact join reaches a tenth further than half a period."""
+_AT_ONCE = 4
+"""Columns that are joined together: an hour of a hundred of them would take gigabytes on the way."""
 _SHIFTS = (-1 / 4, -1 / 12, 1 / 12, 1 / 4)
 """Middles of the plain means that make up the trapezium, in shares of its half width."""
 
@@ -125,6 +127,11 @@ def to_grid(
         )
     if join not in JOINS.values() and join != "nearest":
         raise InvalidValueError(f"no join '{join}'", expected="linear, angle, nearest, exact, event or hold")
+    if values.shape[1] > _AT_ONCE:
+        groups = np.array_split(np.arange(values.shape[1]), -(-values.shape[1] // _AT_ONCE))
+        columns = [slice(group[0], group[-1] + 1) for group in groups]
+        parts = [to_grid(times, values[:, at], valid[:, at], ticks, join, max_gap_ns, tolerance_ns) for at in columns]
+        return np.concatenate([got for got, _ in parts], axis=1), np.concatenate([ok for _, ok in parts], axis=1)
     dtype = values.dtype if np.issubdtype(values.dtype, np.floating) else np.dtype(np.float64)
     usable = valid & np.isfinite(values)
     if not len(times) or not len(ticks) or not values.shape[1]:
