@@ -16,6 +16,7 @@ from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, Task
 from modalities.registry import load_encoder
 from pipeline.config import Config
 from pipeline.joining import join_channels, with_shared_people
+from pipeline.memory import give_back
 from pipeline.progress import Renamed
 
 FIRST = ("context", "face")
@@ -47,6 +48,7 @@ def encode(
         encodings, failed = _encode_channel(session, config, channel, load(config.encoders[channel]), found, hook)
         found += encodings
         problems += failed
+        give_back()
     joined, doubts = join_channels(found, session)
     places = list(config.encoders)
     people = [person.id for person in session.manifest.people]

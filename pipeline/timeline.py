@@ -200,14 +200,13 @@ def as_table(
     columns.append(pa.array(np.tile(grid_ns, len(people))))
     for which, first in enumerate(person_grids[0][1]):
         grids = [channels[which] for _, channels in person_grids]
-        values = np.concatenate([grid.values for grid in grids])
-        valid = np.concatenate([grid.valid for grid in grids])
         for at, feature in enumerate(first.features):
             metadata = {"unit": feature.unit, "description": feature.description, "source": feature.source}
             fields.append(pa.field(f"{first.channel}.{feature.name}", pa.float32(), metadata=metadata))
-            columns.append(pa.array(values[:, at], mask=~valid[:, at]))
+            values = np.concatenate([grid.values[:, at] for grid in grids])
+            columns.append(pa.array(values, mask=~np.concatenate([grid.valid[:, at] for grid in grids])))
         fields.append(pa.field(f"{first.channel}.valid", pa.bool_(), metadata={"description": "any feature is valid"}))
-        columns.append(pa.array(valid.any(axis=1)))
+        columns.append(pa.array(np.concatenate([grid.valid.any(axis=1) for grid in grids])))
         fields.append(
             pa.field(
                 f"{first.channel}.reason",

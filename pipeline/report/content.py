@@ -44,8 +44,10 @@ class Material:
 
         lanes = lanes_of(timeline.schema, events)
         names = timeline["person"].cast("string")
-        rows = {person: timeline.filter(pc.equal(names, person)) for person in record.people}
-        tracks = {person: tracks_of(table, lanes) for person, table in rows.items()}
+        drawn = {f"{lane.channel}.{name}" for lane in lanes for name in (*lane.features, "reason")}
+        drawn |= {"t_ns", "fused.cannot_say"}
+        shown = timeline.select([name for name in timeline.column_names if name in drawn])
+        tracks = {person: tracks_of(shown.filter(pc.equal(names, person)), lanes) for person in record.people}
         return cls(tuple(record.people), timeline, tuple(events), tuple(lanes), tracks)
 
     @property
