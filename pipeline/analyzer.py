@@ -19,6 +19,7 @@ from pipeline.config import Config
 from pipeline.joining import baseline_of
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
+from pipeline.memory import give_back
 from pipeline.outcome import Result, has_failed
 from pipeline.privacy.consent import require_nobody_withdrawn, require_usable, weights_named
 from pipeline.proving import prove
@@ -96,6 +97,7 @@ class Analyzer:
 
         events = [event for encoding in encodings for event in encoding.events] + incongruences
         timeline, channels, told = self._tabulate(session, encodings, tracks, events, labels)
+        give_back()
         problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused, *unlabelled, *told]))
         if not any(encoding.track.valid.any() for encoding in encodings):
             sparse = [p for p in problems if p.severity == "error"]
