@@ -180,18 +180,19 @@ def kill_batch(
     import psutil
 
     rng, killed = random.Random(seed), 0
+    life_s = took_s * min(1.0, 1.5 / kills)  # as each goes on where the last was hit, all together must not be through
     words = [*telltale, "batch", str(study), "-o", str(out), "-j", str(jobs)]
     for _ in range(5 * kills):
         if killed >= kills:
             break
         run = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT)
-        _wait(run, rng.uniform(0.3, 0.6) * took_s)
+        _wait(run, rng.uniform(0.3, 0.6) * life_s)
         while killed == kills - 1 and run.poll() is None and not _kept(out / ".telltale" / "cache"):
             _wait(run, 0.01)
         if run.poll() is None:
             for victim in [one for one in psutil.Process(run.pid).children(recursive=True) if is_worker(one)][:1]:
                 victim.kill()
-            _wait(run, rng.uniform(0.05, 0.2) * took_s)
+            _wait(run, rng.uniform(0.05, 0.2) * life_s)
         if run.poll() is None:
             run.kill()
             killed += 1

@@ -39,7 +39,7 @@ def test_a_worker_killed_at_random_steps_loses_nothing(tmp_path: Path, kills: in
     [
         (2, 1, 1, "signal"),
         pytest.param(20, 3, 2, "signal", marks=LONG),
-        pytest.param(6, 12, 2, "signal", marks=LONG),
+        pytest.param(12, 5, 2, "signal", marks=LONG),
         pytest.param(4, 3, 2, "rendered", marks=LONG),
     ],
 )
