@@ -230,7 +230,7 @@ def test_a_worker_that_dies_over_one_session_spares_the_others(
 
     for name in ("before", "zlast"):
         shutil.copytree(war / "study" / "sim", war / "study" / name)
-    outcome = run_batch(war / "study", war / "out", Config(), local, Killing())
+    outcome = run_batch(war / "study", war / "out", Config(), lambda _: local(1), Killing())
     states = {state.session: state for state in outcome.states}
     assert len(Killing.killed) > 3 and outcome.exit_status == 1
     assert {name: state.status for name, state in states.items()} == {
