@@ -16,7 +16,7 @@ the shipped settings, dense inverse search flow, neurokit2's ECG and EDA, one Fo
 differs: run `make bench`.
 
 Beyond the floor a face picture costs the flow over two longer lags, registration, head, lids, pupils and quality; a
-body picture costs the fingers; an expression is decoded once more to tell its class, and for its pictures in the report.
+body picture costs the fingers; an expression is decoded once more to tell its class, and for the report's pictures.
 Memory grows by about 1 kB for each face picture and by the timeline, 330 columns ten times a second, which are held
 until the result is written.
 """
