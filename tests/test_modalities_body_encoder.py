@@ -191,7 +191,10 @@ def test_a_video_that_breaks_keeps_what_was_read(touched):
         encode(broken)
 
 
-def test_pictures_are_let_go_as_they_are_read(touched):
+@pytest.mark.parametrize(("shared", "at_once"), [(True, 4), (False, 6)])
+def test_pictures_are_let_go_as_they_are_read(touched, monkeypatch, shared, at_once):
+    """In one thread, and with two pictures that wait and one that is made ahead."""
+    monkeypatch.setattr("data_schemas.threads._shared", shared)
     times_s, pictures = touched
     alive: list[weakref.ref] = []
     most = 0
@@ -207,7 +210,7 @@ def test_pictures_are_let_go_as_they_are_read(touched):
             del own
 
     encode(video_of(times_s[:30], source))
-    assert most <= 6, "two that wait, one that is made, and those at work"
+    assert most <= at_once
 
 
 def test_only_the_first_of_two_videos_is_used_and_that_is_said(touched):

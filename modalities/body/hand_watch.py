@@ -14,10 +14,10 @@ from modalities.body.skeleton import SIDES, FloatArray
 
 STILL_SHARE = 0.15
 """A hand rests while the pose has its wrist and knuckle this near to where they were, in lengths from the one to the
-other. Between looks at a hand at rest (a rendered person) the pose trembles by 0.03 of it, seldom by more than 0.08."""
+other: landmarks tremble at rest."""
 STILL_GREY = 8.0
 """... and while no part of the picture around it, of a sixteenth of its side, has changed by more grey levels than
-this, which is more than noise and compression leave after averaging."""
+this, whatever changes everywhere alike taken out."""
 LONGEST_S = 1.0
 """After this even a resting hand is looked at again."""
 _SIDE_PX, _REACH = 16, 2.0
