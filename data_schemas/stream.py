@@ -183,6 +183,10 @@ class Frame:
     image: NDArray[np.generic]
 
 
+Pictured = tuple[int, NDArray[np.generic], NDArray[np.generic]]
+"""Index of a frame, and its picture as each of two videos hands it out."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Video(Stream):
     """Pictures that are decoded one by one; never held all at once.
@@ -195,6 +199,8 @@ class Video(Stream):
         height: Picture height, px.
         depth_scale_m: Metres per unit of a depth picture; None for colour and NIR.
         camera: Lens and place of the camera, of pictures as they are handed out; None where the manifest has none.
+        beside: Function that, given another video, opens both in one decoding if they are the same pictures: an
+            iterator of (index, own image, the other's image); None where they are not.
     """
 
     source: Callable[[], Iterator[tuple[int, NDArray[np.generic]]]]
@@ -203,6 +209,7 @@ class Video(Stream):
     depth_scale_m: float | None = None
     camera: Camera | None = None
     picker: Callable[[frozenset[int]], Iterator[tuple[int, NDArray[np.generic]]]] | None = None
+    beside: Callable[[Video], Callable[[], Iterator[Pictured]] | None] | None = None
 
     def frames_at(self, indices: Iterable[int]) -> Iterator[Frame]:
         """Some frames, each once and in order; those that cannot be decoded are missing. Opens the file anew.

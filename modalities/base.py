@@ -9,7 +9,24 @@ from typing import Any, Protocol
 from data_schemas.features import EncoderSpec, Encoding
 from data_schemas.hook import Hook, silent
 from data_schemas.intervals import Interval
-from data_schemas.stream import Stream
+from data_schemas.stream import Frame, Stream, Video
+
+
+class Listener(Protocol):
+    """Takes the frames of a video in order, while another encoder reads the same file."""
+
+    @property
+    def whole(self) -> bool:
+        """Whether the video was taken to its end."""
+
+    def take(self, frame: Frame) -> None:
+        """Take the next frame; whatever it raises, the other encoder goes on, and this one reads the file itself."""
+
+    def end(self) -> None:
+        """That was the last frame."""
+
+    def drop(self) -> None:
+        """What was taken does not count: let go of all that was lent."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +41,7 @@ class Task:
         hook: Progress reports.
         others: What other channels gave so far, by person and channel: the context's questions, the face's mouth.
             An encoder works without them too.
+        heard: By name of a stream, what the encoder's own `listen` made of it while another encoder read it.
     """
 
     person: str
@@ -32,6 +50,7 @@ class Task:
     settings: Mapping[str, Any] = field(default_factory=dict)
     hook: Hook = silent
     others: Mapping[tuple[str, str], Encoding] = field(default_factory=dict)
+    heard: Mapping[str, Listener] = field(default_factory=dict)
 
     def of_kind(self, *kinds: str) -> list[Stream]:
         """The streams of these kinds, in order of the manifest."""
@@ -64,6 +83,21 @@ class EncoderOfNeighbours(Protocol):
 
         Returns:
             One encoding per task, in order.
+        """
+
+
+class EncoderThatListens(Protocol):
+    """What an encoder also offers if it can take the frames of a video that another encoder reads."""
+
+    def listen(self, video: Video, settings: Mapping[str, Any]) -> Listener:
+        """A listener for one video of the kinds that the spec lists.
+
+        Args:
+            video: On the session clock.
+            settings: As a task has them.
+
+        Raises:
+            InvalidValueError: a setting is unknown or out of range.
         """
 
 

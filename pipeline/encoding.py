@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import cast
 
 from data_schemas.errors import TelltaleError
@@ -12,12 +13,13 @@ from data_schemas.recording import Session
 from data_schemas.result import Problem
 from data_schemas.session import NOBODYS_KINDS
 from data_schemas.stream import Audio, Mark, Marks, Signal, Stream, StreamInfo
-from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, Task
+from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, Listener, Task
 from modalities.registry import load_encoder
 from pipeline.config import Config
 from pipeline.joining import join_channels, with_shared_people
 from pipeline.memory import give_back
 from pipeline.progress import Renamed
+from pipeline.shared_decoding import let_go, share_decoding
 
 FIRST = ("context", "face")
 """Channels that others look at: questions start the clock of answers, lips tell who speaks."""
@@ -44,8 +46,12 @@ def encode(
     found: list[Encoding] = []
     session = with_shared_people(session)
     problems = _nobodys(session)
+    faces, heard = share_decoding(session, config, load)
     for channel in sorted(config.encoders, key=lambda one: FIRST.index(one) if one in FIRST else len(FIRST)):
-        encodings, failed = _encode_channel(session, config, channel, load(config.encoders[channel]), found, hook)
+        given = _Given(faces if channel == "face" else session, config, channel, found, hook, heard)
+        encodings, failed = _encode_channel(given, load(config.encoders[channel]))
+        if channel == "face":
+            let_go(heard)
         found += encodings
         problems += failed
         give_back()
@@ -56,18 +62,36 @@ def encode(
     return joined, problems + doubts
 
 
-def _encode_channel(
-    session: Session, config: Config, channel: str, encoder: Encoder, before: Sequence[Encoding], hook: Hook
-) -> tuple[list[Encoding], list[Problem]]:
+@dataclass(frozen=True)
+class _Given:
+    """What a channel is encoded from; `before` is what other channels gave so far."""
+
+    session: Session
+    config: Config
+    channel: str
+    before: Sequence[Encoding]
+    hook: Hook
+    heard: Mapping[str, Listener]
+
+    def task(self, person: str, streams: Mapping[str, Stream], whom: str = "") -> Task:
+        """One encoder's work for one person; `whom` says for the progress who it is if it is for several."""
+        settings = self.config.settings.get(self.channel, {})
+        own = Renamed(self.hook, f"{self.channel} of {whom or person}")
+        others = {(one.person, one.spec.channel): one for one in self.before}
+        return Task(person, streams, self.session.extent, settings, own, others, self.heard)
+
+
+def _encode_channel(given: _Given, encoder: Encoder) -> tuple[list[Encoding], list[Problem]]:
     """One channel of everybody: those whom one stream shows together, those who hear each other, the others alone."""
-    streams, unread = _context_streams(session) if channel == "context" else (session.streams, [])
+    session = given.session
+    streams, unread = _context_streams(session) if given.channel == "context" else (session.streams, [])
     fitting = {key: one for key, one in streams.items() if one.info.kind in encoder.spec.inputs}
     tasks: dict[str, Task] = {}
     for person in session.manifest.people:
         own = {key: one for key, one in fitting.items() if _concerns(one, person.id)}
         if own:
-            tasks[person.id] = _task(person.id, own, session, config, channel, before, hook)
-    encodings, problems, done = _encode_several(session, config, channel, encoder, before, hook)
+            tasks[person.id] = given.task(person.id, own)
+    encodings, problems, done = _encode_several(given, encoder)
     problems += unread
     tasks = {person: task for person, task in tasks.items() if person not in done}
     if len(tasks) > 1 and hasattr(encoder, "encode_together"):
@@ -80,21 +104,6 @@ def _encode_channel(
         encodings += found
         problems += failed
     return encodings, problems
-
-
-def _task(
-    person: str,
-    streams: Mapping[str, Stream],
-    session: Session,
-    config: Config,
-    channel: str,
-    before: Sequence[Encoding],
-    hook: Hook,
-    whom: str = "",
-) -> Task:
-    own = Renamed(hook, f"{channel} of {whom or person}")
-    settings = config.settings.get(channel, {})
-    return Task(person, streams, session.extent, settings, own, {(e.person, e.spec.channel): e for e in before})
 
 
 def _run(work: Callable[[], list[Encoding]], tasks: Mapping[str, Task]) -> tuple[list[Encoding], list[Problem]]:
@@ -111,11 +120,9 @@ def _run(work: Callable[[], list[Encoding]], tasks: Mapping[str, Task]) -> tuple
     return found, problems
 
 
-def _encode_several(
-    session: Session, config: Config, channel: str, encoder: Encoder, before: Sequence[Encoding], hook: Hook
-) -> Found:
+def _encode_several(given: _Given, encoder: Encoder) -> Found:
     """Encode everybody whom streams of several people record, except those who have a stream of their own."""
-    name = config.encoders[channel]
+    session, name = given.session, given.config.encoders[given.channel]
     fitting = {key: one for key, one in session.streams.items() if one.info.kind in encoder.spec.inputs}
     done = {stream.info.person for stream in fitting.values()} - {None}
     casts = dict.fromkeys(frozenset(stream.info.people) for stream in fitting.values() if stream.info.people)
@@ -130,7 +137,7 @@ def _encode_several(
             what = f"encoder '{name}' cannot tell several people of one stream apart: {', '.join(shared)} was not used"
             problems.append(Problem(severity="error", what=what, stream=next(iter(shared))))
         elif people:
-            task = _task(people[0], shared, session, config, channel, before, hook, ", ".join(people))
+            task = given.task(people[0], shared, ", ".join(people))
             try:
                 found = [one.check() for one in cast(EncoderOfSeveral, encoder).encode_several(task, people)]
             except TelltaleError as error:

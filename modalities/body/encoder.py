@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data_schemas.features import EncoderSpec, Encoding, Track
 from data_schemas.stream import Video
 from data_schemas.time import to_s
-from modalities.base import Task
+from modalities.base import Listener, Task
 from modalities.body.events import find_events
 from modalities.body.features import FEATURES
 from modalities.body.geometry import Cells, Geometry, Movement, clean, measure
 from modalities.body.gestures.recogniser import KIND, as_events, recognise
 from modalities.body.hands import measure_hands
 from modalities.body.manner import measure_manner
-from modalities.body.observation import BodySettings, Observation, observe
+from modalities.body.observation import BodyObserver, BodySettings, Looking, Observation, observe
 from modalities.body.skeleton import MOUTH
 
 if TYPE_CHECKING:
@@ -57,7 +57,13 @@ class BodyEncoder:
         if not videos:
             return Encoding(self.spec, task.person, Track.empty(self.spec.feature_names))
         trained = _model_of(settings)
-        seen = observe(videos[0], settings, task.hook, f"body of {task.person}")
+        heard = _heard(task, videos[0], settings)
+        step = f"body of {task.person}"
+        if isinstance(heard, BodyObserver):
+            seen = heard.result()
+            task.hook(step, seen.frames, seen.frames)
+        else:
+            seen = observe(videos[0], settings, task.hook, step)
         return self._encoding(seen, task.person, videos, settings, trained)
 
     def encode_several(self, task: Task, people: Sequence[str]) -> list[Encoding]:
@@ -71,14 +77,27 @@ class BodyEncoder:
         settings, videos = BodySettings.of(task.settings), _videos_of(task)
         if not videos:
             return [Encoding(self.spec, person, Track.empty(self.spec.feature_names)) for person in people]
-        from modalities.body.people import observe_several
+        from modalities.body.people import BodiesObserver, observe_several, questions_of
 
         trained = _model_of(settings)
-        seen, questions = observe_several(videos[0], people, settings, task.hook, f"body of {', '.join(people)}")
+        heard = _heard(task, videos[0], settings)
+        step = f"body of {', '.join(people)}"
+        if isinstance(heard, BodiesObserver):
+            seen = {person: heard.result(person) for person in people}
+            questions = questions_of(heard, videos[0])
+            task.hook(step, heard.frames, heard.frames)
+        else:
+            seen, questions = observe_several(videos[0], people, settings, task.hook, step)
         found = [self._encoding(seen[person], person, videos, settings, trained) for person in people]
         if not found or any((person, "face") in task.others for person in people):
             return found
         return [replace(found[0], questions=tuple(questions)), *found[1:]]
+
+    def listen(self, video: Video, settings: Mapping[str, Any]) -> Listener:
+        """See `modalities.base.EncoderThatListens.listen`."""
+        from modalities.body.listening import BodyListener
+
+        return BodyListener(video, BodySettings.of(settings))
 
     def _encoding(
         self, seen: Observation, person: str, videos: Sequence[Video], settings: BodySettings, trained: Trained | None
@@ -116,6 +135,14 @@ def _hands_of(seen: Observation, movement: Movement, settings: BodySettings) -> 
         movement.scaled,
         min(settings.hands_hz or settings.pose_hz, settings.pose_hz),
     )
+
+
+def _heard(task: Task, video: Video, settings: BodySettings) -> Looking | None:
+    """What looked at the video while another encoder read it; None where nobody did to the end."""
+    from modalities.body.listening import BodyListener
+
+    heard = task.heard.get(video.info.name)
+    return heard.seen if isinstance(heard, BodyListener) and heard.settings == settings else None
 
 
 def _videos_of(task: Task) -> list[Video]:

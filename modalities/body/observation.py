@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from data_schemas.ahead import ahead
 from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.hook import Hook, silent
-from data_schemas.stream import Video
+from data_schemas.stream import Frame, Video
 from data_schemas.time import to_ns
 from modalities.body.hand_watch import HandWatch
 from modalities.body.hands import HandLook
 from modalities.body.pictures import as_picture
 from modalities.body.pixels import PixelMotion
-from modalities.body.pose import is_upright_body, tracking
+from modalities.body.pose import PoseTracker, is_upright_body, tracking
 from modalities.body.skeleton import JOINTS, VISIBLE, BoolArray, FloatArray, Skeleton
 
 PIXEL_HZ = 30.0
@@ -129,59 +129,105 @@ class HandTimer:
         return self._watch.look(picture, points, visibility, t_ns)
 
 
+class Looking(Protocol):
+    """Looks at a video, frame by frame."""
+
+    frames: int
+    times: list[int]
+
+    def take(self, frame: Frame) -> bool:
+        """Take the next frame; whether bodies were looked for in it."""
+
+
+class BodyObserver:
+    """Looks at a video of one person, frame by frame, and keeps joints and pixel motion.
+
+    Args:
+        tracker: Lent for this video.
+        video: The video.
+        settings: Of the body channel.
+
+    Attributes:
+        frames: Taken so far.
+        times: Of those in which a body was looked for, ns.
+    """
+
+    def __init__(self, tracker: PoseTracker, video: Video, settings: BodySettings) -> None:
+        self._tracker, self._settings = tracker, settings
+        self._pose_timer, self._pixel_timer, self._hands = (
+            Timer(settings.pose_hz), Timer(PIXEL_HZ), HandTimer(settings)
+        )  # fmt: skip
+        self._pixels, self._size, self._rejected = PixelMotion(), (video.width, video.height), 0
+        self._found: list[tuple[FloatArray, FloatArray, FloatArray] | None] = []
+        self._looks: list[HandLook | None] = []
+        self._motion: list[float | None] = []
+        self.frames, self.times = 0, list[int]()
+
+    def take(self, frame: Frame) -> bool:
+        """Take the next frame; whether a body was looked for in it."""
+        self.frames += 1
+        take_pose = self._pose_timer.is_due(frame.t_ns)
+        if not (self._pixel_timer.is_due(frame.t_ns) or take_pose):
+            return False
+        self._size = width, height = frame.image.shape[1], frame.image.shape[0]
+        picture = as_picture(frame.image, self._settings.max_side_px)
+        self._pixels.add(picture, frame.t_ns)
+        if not take_pose:
+            return False
+        pose = self._tracker.find(picture)
+        if pose is not None and not is_upright_body(pose[0] * (width, height), pose[1]):
+            pose, self._rejected = None, self._rejected + 1
+        self.times.append(frame.t_ns)
+        self._found.append(pose)
+        hands = None
+        if pose is not None:
+            hands = self._hands.look(frame.image, frame.t_ns, pose[0] * (width, height), pose[1])
+        self._looks.append(hands)
+        rate = self._pixels.collect()
+        self._motion.append(None if pose is None else rate)
+        self._pixels.follow(*(None, None) if pose is None else (pose[0], pose[1] >= VISIBLE))
+        return True
+
+    def result(self, broken: str | None = None) -> Observation:
+        """What was kept; `broken` says why reading stopped before the end."""
+        return Observation(
+            _skeleton_of(self.times, self._found, *self._size),
+            tuple(self._looks),
+            np.array([value or 0.0 for value in self._motion], dtype=np.float64),
+            np.array([value is not None for value in self._motion], dtype=bool),
+            self.frames,
+            self._rejected,
+            broken,
+        )
+
+
+def look_through(video: Video, looking: Looking, hook: Hook = silent, step: str = "body") -> str | None:
+    """Have all frames of a video looked at; what broke it off, if anything did.
+
+    Raises:
+        UnreadableFileError: the file broke before a single frame was read.
+    """
+    try:
+        for frame in ahead(video.frames()):
+            if looking.take(frame):
+                hook(step, looking.frames, video.axis.n)
+    except UnreadableFileError as error:
+        if not looking.times:
+            raise
+        return str(error)
+    return None
+
+
 def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str = "body") -> Observation:
     """Read a video once and keep joints and pixel motion.
 
     Raises:
         UnreadableFileError: the file broke before a single frame was read.
     """
-    pose_timer, pixel_timer, pixels = Timer(settings.pose_hz), Timer(PIXEL_HZ), PixelMotion()
-    hand_timer, hands = HandTimer(settings), list[HandLook | None]()
-    times: list[int] = []
-    found: list[tuple[FloatArray, FloatArray, FloatArray] | None] = []
-    motion: list[float | None] = []
-    frames, rejected, broken = 0, 0, None
-    width, height = video.width, video.height
-    total = video.axis.n
     with tracking() as tracker:
-        try:
-            for frame in ahead(video.frames()):
-                frames += 1
-                take_pose = pose_timer.is_due(frame.t_ns)
-                if not (pixel_timer.is_due(frame.t_ns) or take_pose):
-                    continue
-                height, width = frame.image.shape[:2]
-                picture = as_picture(frame.image, settings.max_side_px)
-                pixels.add(picture, frame.t_ns)
-                if not take_pose:
-                    continue
-                pose = tracker.find(picture)
-                if pose is not None and not is_upright_body(pose[0] * (width, height), pose[1]):
-                    pose, rejected = None, rejected + 1
-                times.append(frame.t_ns)
-                found.append(pose)
-                at = None if pose is None else pose[0] * (width, height)
-                hands.append(
-                    None if pose is None or at is None else hand_timer.look(frame.image, frame.t_ns, at, pose[1])
-                )
-                rate = pixels.collect()
-                motion.append(None if pose is None else rate)
-                pixels.follow(*(None, None) if pose is None else (pose[0], pose[1] >= VISIBLE))
-                hook(step, frames, total)
-        except UnreadableFileError as error:
-            if not times:
-                raise
-            broken = str(error)
-    hook(step, frames, frames)
-    return Observation(
-        _skeleton_of(times, found, width, height),
-        tuple(hands),
-        np.array([value or 0.0 for value in motion], dtype=np.float64),
-        np.array([value is not None for value in motion], dtype=bool),
-        frames,
-        rejected,
-        broken,
-    )
+        observer = BodyObserver(tracker, video, settings)
+        broken = look_through(video, observer, hook, step)
+    return observer.result(broken)
 
 
 def _skeleton_of(

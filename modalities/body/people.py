@@ -12,15 +12,13 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.ahead import ahead
-from data_schemas.errors import UnreadableFileError
 from data_schemas.hook import Hook, silent
 from data_schemas.result import Problem
-from data_schemas.stream import Video
+from data_schemas.stream import Frame, Video
 from data_schemas.time import to_ns, to_s
 from modalities.body.following import Body, Row
 from modalities.body.identity import LONGEST_NS, NEAR, Place
-from modalities.body.observation import PIXEL_HZ, BodySettings, Observation, Timer
+from modalities.body.observation import PIXEL_HZ, BodySettings, Observation, Timer, look_through
 from modalities.body.pictures import as_picture
 from modalities.body.pose import Trackers, lending
 from modalities.body.skeleton import JOINTS, SHOULDERS, Skeleton
@@ -40,22 +38,40 @@ class BodiesObserver:
         trackers: Lent for this video.
         faces: Follows their faces.
         people: Whom.
+        video: The video.
         settings: Of the body channel.
+
+    Attributes:
+        frames: Taken so far.
+        times: Of those in which bodies were looked for, ns.
     """
 
-    def __init__(self, trackers: Trackers, faces: PeopleTracker, people: Sequence[str], settings: BodySettings) -> None:
+    def __init__(
+        self, trackers: Trackers, faces: PeopleTracker, people: Sequence[str], video: Video, settings: BodySettings
+    ) -> None:
         self._trackers, self._faces, self._people, self._settings = trackers, faces, tuple(people), settings
+        self._pose_timer, self._pixel_timer = Timer(settings.pose_hz), Timer(PIXEL_HZ)
+        self._size, self.frames = (video.width, video.height), 0
         self.live: list[Body] = []
         self._done: list[Body] = []
         self.times: list[int] = []
         self.stretches: list[Stretch] = []
 
-    def watch(self, small: NDArray[np.uint8], t_ns: int) -> None:
-        """Take a small picture for the pixel motion of everybody."""
+    def take(self, frame: Frame) -> bool:
+        """Take the next frame; whether bodies were looked for in it."""
+        self.frames += 1
+        take_pose = self._pose_timer.is_due(frame.t_ns)
+        if not (self._pixel_timer.is_due(frame.t_ns) or take_pose):
+            return False
+        self._size = (frame.image.shape[1], frame.image.shape[0])
+        small = as_picture(frame.image, self._settings.max_side_px)
         for body in self.live:
-            body.pixels.add(small, t_ns)
+            body.pixels.add(small, frame.t_ns)
+        if take_pose:
+            self._look(frame.image, as_picture(frame.image, max(self._size)), frame.t_ns)
+        return take_pose
 
-    def add(self, picture: NDArray[np.generic], rgb: NDArray[np.uint8], t_ns: int) -> None:
+    def _look(self, picture: NDArray[np.generic], rgb: NDArray[np.uint8], t_ns: int) -> None:
         """Look for everybody in the next picture.
 
         Args:
@@ -107,6 +123,20 @@ class BodiesObserver:
             if one.person is None and one.end_ns - one.start_ns >= to_ns(LEAST_ASKED_S)
         ]
         return [*asked, *self._faces.complaints]
+
+    def result(self, person: str, broken: str | None = None) -> Observation:
+        """What was kept of one person; `broken` says why reading stopped before the end."""
+        rows, unsure = self.rows_of(person)
+        n = len(self.times)
+        motion, known = np.zeros(n), np.zeros(n, dtype=bool)
+        for frame, row in rows.items():
+            if row.motion is not None:
+                motion[frame], known[frame] = row.motion, True
+        mask = np.zeros(n, dtype=bool)
+        mask[sorted(unsure)] = True
+        skeleton = skeleton_of(rows, self.times, *self._size)
+        hands = tuple(rows[at].hands if at in rows else None for at in range(n))
+        return Observation(skeleton, hands, motion, known, self.frames, self.rejected, broken, mask)
 
     @property
     def rejected(self) -> int:
@@ -160,51 +190,22 @@ def observe_several(
     Raises:
         UnreadableFileError: the file broke before a single frame was read.
     """
-    pose_timer, pixel_timer = Timer(settings.pose_hz), Timer(PIXEL_HZ)
-    frames, broken, size = 0, None, (video.width, video.height)
     order = video.info.people or tuple(people)
     with lending() as trackers, borrowed_models() as models:
-        tracker = PeopleTracker(models, order, video.info.seats)
-        observer = BodiesObserver(trackers, tracker, order, settings)
-        try:
-            for frame in ahead(video.frames()):
-                frames += 1
-                take_pose = pose_timer.is_due(frame.t_ns)
-                if not (pixel_timer.is_due(frame.t_ns) or take_pose):
-                    continue
-                size = (frame.image.shape[1], frame.image.shape[0])
-                observer.watch(as_picture(frame.image, settings.max_side_px), frame.t_ns)
-                if take_pose:
-                    observer.add(frame.image, as_picture(frame.image, max(size)), frame.t_ns)
-                    hook(step, frames, video.axis.n)
-        except UnreadableFileError as error:
-            if not observer.times:
-                raise
-            broken = str(error)
+        faces = PeopleTracker(models, order, video.info.seats)
+        observer = BodiesObserver(trackers, faces, order, video, settings)
+        broken = look_through(video, observer, hook, step)
         observer.finish()
-    hook(step, frames, frames)
+    return {person: observer.result(person, broken) for person in people}, questions_of(observer, video)
+
+
+def questions_of(observer: BodiesObserver, video: Video) -> list[Problem]:
+    """What only the user can tell of who is who."""
     where = f"stream '{video.info.name}' (answers go below the face video of the same file)"
-    asked = [
+    return [
         Problem(severity="warning", what=f"{where}: {what}", stream=video.info.name, time_s=at_s)
         for at_s, what in observer.questions()
     ]
-    return {person: _observation(observer, person, size, frames, broken) for person in people}, asked
-
-
-def _observation(
-    observer: BodiesObserver, person: str, size: tuple[int, int], frames: int, broken: str | None
-) -> Observation:
-    rows, unsure = observer.rows_of(person)
-    n = len(observer.times)
-    motion, known = np.zeros(n), np.zeros(n, dtype=bool)
-    for frame, row in rows.items():
-        if row.motion is not None:
-            motion[frame], known[frame] = row.motion, True
-    mask = np.zeros(n, dtype=bool)
-    mask[sorted(unsure)] = True
-    skeleton = skeleton_of(rows, observer.times, *size)
-    hands = tuple(rows[at].hands if at in rows else None for at in range(n))
-    return Observation(skeleton, hands, motion, known, frames, observer.rejected, broken, mask)
 
 
 def place_of(face: Followed) -> Place:

@@ -66,6 +66,16 @@ class PoseTracker:
         return rows[:, :2], rows[:, 2], world
 
 
+@contextmanager
+def _turn(wait: bool) -> Iterator[None]:
+    if not _in_use.acquire(blocking=wait):
+        raise BlockingIOError("another video of this process has the trackers")
+    try:
+        yield
+    finally:
+        _in_use.release()
+
+
 @lru_cache(maxsize=1)
 def load_tracker() -> PoseTracker:
     """The one tracker of this process."""
@@ -73,9 +83,13 @@ def load_tracker() -> PoseTracker:
 
 
 @contextmanager
-def tracking() -> Iterator[PoseTracker]:
-    """The tracker for one video; a second video of the same process waits until the first is done."""
-    with _in_use:
+def tracking(wait: bool = True) -> Iterator[PoseTracker]:
+    """The tracker for one video; a second video of the same process waits until the first is done.
+
+    Raises:
+        BlockingIOError: it would have to wait, and is not to.
+    """
+    with _turn(wait):
         tracker = load_tracker()
         tracker.restart()
         yield tracker
@@ -113,9 +127,13 @@ def load_trackers() -> Trackers:
 
 
 @contextmanager
-def lending() -> Iterator[Trackers]:
-    """The trackers for one video of several people; other videos of the same process wait until it is done."""
-    with _in_use:
+def lending(wait: bool = True) -> Iterator[Trackers]:
+    """The trackers for one video of several people; other videos of the same process wait until it is done.
+
+    Raises:
+        BlockingIOError: it would have to wait, and is not to.
+    """
+    with _turn(wait):
         trackers = load_trackers()
         try:
             yield trackers

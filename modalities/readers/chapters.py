@@ -166,6 +166,7 @@ def _join_video(chapters: Sequence[Video], shifts: Sequence[int], info: StreamIn
         native_support=_support(chapters, shifts),
         source=JoinedFrames(tuple(one.source for one in chapters), tuple(firsts), tuple(skips)),
         picker=None,
+        beside=None,
     )
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import numpy as np
 
 from data_schemas.errors import ManifestError, UnreadableFileError
 from data_schemas.session import StreamEntry
-from data_schemas.stream import StreamInfo, Video
+from data_schemas.stream import Pictured, StreamInfo, Video
 from data_schemas.time import Explicit, to_s
 from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.picture_times import read_stamps, times_of_pictures
@@ -56,12 +57,27 @@ class PictureFiles:
         Raises:
             UnreadableFileError: not one could be read.
         """
+        for at, picture in self._stored():
+            yield at, self.framing(_in_mode(picture, self.mode))
+
+    def beside(self, other: Video) -> Callable[[], Iterator[Pictured]] | None:
+        """What opens these pictures and another video's, each read once; None where its pictures are others."""
+        theirs = other.source
+        if not isinstance(theirs, PictureFiles) or replace(theirs, mode=self.mode, framing=self.framing) != self:
+            return None
+        return partial(self._both, theirs)
+
+    def _both(self, theirs: PictureFiles) -> Iterator[Pictured]:
+        for at, picture in self._stored():
+            yield at, self.framing(_in_mode(picture, self.mode)), theirs.framing(_in_mode(picture, theirs.mode))
+
+    def _stored(self) -> Iterator[tuple[int, Picture]]:
         read = 0
         for at, path in enumerate(self.paths):
             picture = self._read(path)
             if picture is not None:
                 read += 1
-                yield at, self.framing(_in_mode(picture, self.mode))
+                yield at, picture
         if not read:
             raise UnreadableFileError("no picture of the sequence can be read", file=self.paths[0].parent)
 
@@ -194,6 +210,7 @@ class ImageSequenceReader:
             axis=Explicit(times),
             source=source,
             picker=source.pick,
+            beside=source.beside,
             width=width,
             height=height,
             depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,

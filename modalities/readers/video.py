@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +12,9 @@ import numpy as np
 
 from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
-from data_schemas.stream import StreamInfo, Video
+from data_schemas.stream import Pictured, StreamInfo, Video
 from data_schemas.time import Explicit, Int64Array
+from modalities.readers.faults import refuse
 from modalities.readers.frame_index import FrameIndex, index_frames
 from modalities.readers.packets import decode_packets
 from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, camera_of, mode_for, mono_depth, to_array
@@ -78,8 +79,28 @@ class DecodedFrames:
             if at > last:
                 last = at
                 yield at, self.framing(to_array(frame, self.mode))
+        self._require_some(last)
+
+    def _require_some(self, last: int) -> None:
         if last < 0 and len(self.pts):
             raise UnreadableFileError("no frame of the video can be decoded", file=self.path)
+
+    def beside(self, other: Video) -> Callable[[], Iterator[Pictured]] | None:
+        """What opens these pictures and another video's in one decoding; None where its frames are others."""
+        theirs = other.source
+        if not isinstance(theirs, DecodedFrames) or replace(theirs, mode=self.mode, framing=self.framing) != self:
+            return None
+        return partial(self._both, theirs)
+
+    def _both(self, theirs: DecodedFrames) -> Iterator[Pictured]:
+        last = -1
+        for at, frame in self._matched():
+            if at > last:
+                last = at
+                whole = to_array(frame, self.mode)
+                again = whole if theirs.mode == self.mode else to_array(frame, theirs.mode)
+                yield at, self.framing(whole), theirs.framing(again)
+        self._require_some(last)
 
     def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
         """The frames of some indices; only they are converted, and decoding begins at the whole picture before them."""
@@ -133,7 +154,7 @@ def decode_frames(path: Path, track: int, seek_to: int | None = None) -> Iterato
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
-        raise UnreadableFileError("the video can no longer be opened", file=path, got=str(error)) from error
+        refuse("the video can no longer be opened", path, error)
     with container:
         stream = container.streams.get(track)[0]
         stream.codec_context.thread_type = "AUTO"
@@ -207,6 +228,7 @@ def open_video(entry: StreamEntry, path: Path, track: int, info: StreamInfo) -> 
         axis=Explicit(index.times_ns),
         source=source,
         picker=source.pick,
+        beside=source.beside,
         width=width,
         height=height,
         depth_scale_m=entry.depth_scale_m if entry.kind == "face_depth" else None,

@@ -16,7 +16,7 @@ from data_schemas.intervals import Interval
 from data_schemas.recording import SESSION_CLOCK, Recording, Session
 from data_schemas.result import Problem, SyncReport
 from data_schemas.session import Manifest
-from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, Task
+from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, EncoderThatListens, Task
 from modalities.registry import ENCODERS, load_encoder
 from pipeline import steps
 from pipeline.batch.content import FileHashes, digest_of_streams, encoder_version, program_version
@@ -141,6 +141,8 @@ class _Kept:
         for name in ("encode_several", "encode_together"):  # only what the encoder itself can do is offered
             if hasattr(inner, name):
                 setattr(self, name, getattr(self, f"_{name}"))
+        if hasattr(inner, "listen"):
+            self.listen = cast(EncoderThatListens, inner).listen
 
     def encode(self, task: Task) -> Encoding:
         def make() -> bytes:
