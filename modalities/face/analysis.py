@@ -74,8 +74,10 @@ def analyse_views(views: Sequence[View], spotter: Spotter) -> Analysis:
         **_movement_columns(signals),
         **_unit_columns(signals),
     }
-    values = np.column_stack([columns[feature.name][0] for feature in FEATURES]).astype(np.float32)
-    valid = np.column_stack([columns[feature.name][1] for feature in FEATURES])
+    values = np.empty((len(view.times_ns), len(FEATURES)), np.float32)
+    valid = np.empty(values.shape, bool)
+    for at, feature in enumerate(FEATURES):
+        values[:, at], valid[:, at] = columns[feature.name]
     track = Track(view.times_ns, tuple(feature.name for feature in FEATURES), values, valid, view.reasons)
     shifts = tuple(find_gaze_shifts(view.times_ns, view.gaze, view.gazing))
     return Analysis(track, signals.blinks, spotting, shifts, view.pulse)

@@ -147,9 +147,12 @@ def straighten(rows: NDArray[np.void], traced: FloatArray) -> FloatArray:
     off = rows["key_motion"][now].astype(np.float64) - (traced[now] - traced[then])
     times_s = to_s(rows["t_ns"] - rows["t_ns"][0])
     shift = _solve(off, first, last, times_s[nodes])
-    flat = shift.reshape(len(nodes), -1)
-    spread = np.column_stack([np.interp(times_s, times_s[nodes], column) for column in flat.T]).reshape(traced.shape)
-    return np.where(rows["found"][:, None, None], traced + spread, 0).astype(np.float32)
+    out = np.zeros(traced.shape, np.float32)
+    found = rows["found"]
+    for region, axis in np.ndindex(traced.shape[1:]):
+        straight = traced[:, region, axis] + np.interp(times_s, times_s[nodes], shift[:, region, axis])
+        out[found, region, axis] = straight[found]
+    return out
 
 
 def _solve(off: FloatArray, first: NDArray[np.int64], last: NDArray[np.int64], times_s: FloatArray) -> FloatArray:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from modalities.face.action_units import explain_movement, load_units
 from modalities.face.models import FloatArray
+from modalities.face.pieces import pieces
 
 MIN_FRAMES = 100
 """Fewer judged frames than this give the median alone."""
@@ -23,7 +24,7 @@ _ROUNDS = 8
 
 
 def subtract_neutral(
-    values: FloatArray, angles: FloatArray, judged: NDArray[np.bool_], beside: FloatArray | None = None
+    values: NDArray[np.floating], angles: FloatArray, judged: NDArray[np.bool_], beside: FloatArray | None = None
 ) -> FloatArray:
     """Values relative to the person's neutral at the same head angles.
 
@@ -32,7 +33,7 @@ def subtract_neutral(
     bend it.
 
     Args:
-        values: (frames, c).
+        values: (frames, c), any floating type; worked on in float64, piece by piece.
         angles: Yaw, pitch, roll in degrees, (frames, 3).
         judged: Which frames can be used, (frames,).
         beside: What else the neutral depends on, linearly, about 1 where it matters, (frames, k).
@@ -45,14 +46,16 @@ def subtract_neutral(
     if not len(rows):
         return out
     picked = rows[:: max(1, len(rows) // _SAMPLES)]
-    middle = np.median(values[picked], axis=0)
-    out[judged] = values[judged] - middle
+    chosen = values[picked].astype(np.float64)
+    middle = np.median(chosen, axis=0)
+    for part in pieces(len(rows)):
+        out[rows[part]] = values[rows[part]].astype(np.float64) - middle
     if len(picked) < MIN_FRAMES:
         return out
     centre = np.median(angles[picked], axis=0)
     more = np.zeros((len(values), 0)) if beside is None else beside - np.median(beside[picked], axis=0)
     basis = np.column_stack([_basis(angles[picked] - centre), more[picked]])
-    sample = values[picked] - middle
+    sample = chosen - middle
     fit = np.zeros((basis.shape[1], values.shape[1]))
     # A prior of 1 degree of pose noise and no pose effect: short recordings with little movement stay as they are.
     ridge = np.diag([0.0] + [1.0] * (basis.shape[1] - 1)) * 0.02 * len(picked)
@@ -63,7 +66,9 @@ def subtract_neutral(
         for column in range(values.shape[1]):
             weighted = basis * weights[:, column : column + 1]
             fit[:, column] = np.linalg.solve(weighted.T @ basis + ridge, weighted.T @ sample[:, column])
-    out[judged] -= (np.column_stack([_basis(angles[judged] - centre), more[judged]]) @ fit).astype(np.float32)
+    for part in pieces(len(rows)):
+        at = rows[part]
+        out[at] -= (np.column_stack([_basis(angles[at] - centre), more[at]]) @ fit).astype(np.float32)
     return out
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,7 @@ is this person's.
 WORST_RESIDUAL = 0.25
 """Misfit to the template, in IOD, above which what was found is no face."""
 _BLOCK = 2048
+"""Least number of rows that are added at a time."""
 _REGION_MEAN = averaging(478)
 
 
@@ -81,6 +83,7 @@ class FaceObserver:
         reducers: By name of the spotter, what else looks at each aligned picture.
         registration: Name of `registration.ALIGNERS`.
         flow: Name of `flow_methods.FLOW_METHODS`.
+        expected: How many pictures will come, if it is known; more may.
     """
 
     def __init__(
@@ -89,6 +92,7 @@ class FaceObserver:
         reducers: Mapping[str, Reducer] | None = None,
         registration: str = "similarity",
         flow: str = "dis",
+        expected: int = 0,
     ) -> None:
         self._reducers = dict(reducers or {})
         self._tracker = None if models is None else FaceTracker(models)
@@ -97,10 +101,9 @@ class FaceObserver:
         self._meter = FlowMeter(flow)
         self._pupils = PupilMeter()
         self._anchor = FaceAnchor(self._meter.head)
-        self._blocks: list[NDArray[np.void]] = []
-        self._skin: list[NDArray[np.float32]] = []
+        self._rows, self._skin = np.zeros(expected, ROW), np.zeros((expected, 3 * len(SKIN)), np.float32)
         self._depth = DepthMeter()
-        self._measured: list[NDArray[np.float32]] = []
+        self._measured = np.zeros((0, COLUMNS), np.float32)
         self._count = 0
 
     def add(self, picture: Picture, t_ns: int, surface: SurfaceSource | None = None) -> bool:
@@ -147,10 +150,8 @@ class FaceObserver:
         Returns:
             Whether there is a face that can be registered.
         """
-        if self._count % _BLOCK == 0:
-            self._blocks.append(np.zeros(_BLOCK, ROW))
-            self._skin.append(np.zeros((_BLOCK, 3 * len(SKIN)), np.float32))
-        row = self._blocks[-1][self._count % _BLOCK]
+        self._rows, self._skin = _with_room(self._rows, self._count), _with_room(self._skin, self._count)
+        row = self._rows[self._count]
         row["t_ns"] = t_ns
         found = self._observe(row, sighting, picture, t_ns, surface)
         self._seen = self._seen or found
@@ -162,7 +163,7 @@ class FaceObserver:
 
     def rows(self) -> NDArray[np.void]:
         """All rows so far, dtype `ROW`, shape (frames,)."""
-        return np.concatenate([*self._blocks, np.zeros(0, ROW)])[: self._count]
+        return self._rows[: self._count]
 
     def reduced(self) -> dict[str, FloatArray]:
         """What each reducer kept of all rows so far, by name of the spotter, (frames, k)."""
@@ -174,17 +175,15 @@ class FaceObserver:
         Where there was a depth camera, with what it measured under the name `depth.kept.KEPT_DEPTH`, whose columns
         `depth.kept` describes.
         """
-        skin = np.concatenate([*self._skin, np.zeros((0, 3 * len(SKIN)), np.float32)])[: self._count]
         measured: dict[str, FloatArray] = {}
-        if self._measured:
-            blocks = [*self._measured, np.zeros((self._count, COLUMNS), np.float32)]
-            measured[KEPT_DEPTH] = np.concatenate(blocks)[: self._count]
-        return {KEPT: skin, **measured, **self.reduced()}
+        if len(self._measured):
+            self._measured = _with_room(self._measured, self._count)
+            measured[KEPT_DEPTH] = self._measured[: self._count]
+        return {KEPT: self._skin[: self._count], **measured, **self.reduced()}
 
     def _keep_measured(self, values: NDArray[np.float32]) -> None:
-        while len(self._measured) <= self._count // _BLOCK:
-            self._measured.append(np.zeros((_BLOCK, COLUMNS), np.float32))
-        self._measured[self._count // _BLOCK][self._count % _BLOCK] = values
+        self._measured = _with_room(self._measured, self._count)
+        self._measured[self._count] = values
 
     def _observe(
         self, row: np.void, sighting: Sighting | None, picture: Picture, t_ns: int, source: SurfaceSource | None
@@ -223,9 +222,17 @@ class FaceObserver:
         moved = (whole if link.in_space else flat) * link.motion
         row["key_back"], row["key_motion"] = link.back, np.clip(moved, -500, 500)
         row["iris"] = 100 * iris_offsets(head.frontal[:, :2])
-        self._skin[-1][self._count % _BLOCK] = skin_colours(sighting).ravel()
+        self._skin[self._count] = skin_colours(sighting).ravel()
         row["iris_px"], row["pupil"] = self._pupils.measure(picture, sighting.points[:, :2], t_ns)
         return True
+
+
+def _with_room(array: NDArray[Any], at: int) -> NDArray[Any]:
+    """The array, longer by half with zeros if it has no row of this number."""
+    if at < len(array):
+        return array
+    more = max(_BLOCK, len(array) // 2, at + 1 - len(array))
+    return np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)])
 
 
 def _foreshortening(placed: FloatArray) -> float:

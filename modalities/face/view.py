@@ -125,10 +125,10 @@ def measure_movement(rows: Rows, judged: NDArray[np.bool_]) -> NDArray[np.float3
     traced = straighten(rows, trace_regions(rows))
     measured = stack_measurements(traced, rows["lids"], rows["mouth"])
     angles = rows["angles"].astype(np.float64)
-    out = subtract_neutral(measured.astype(np.float64), angles, judged)
+    out = subtract_neutral(measured, angles, judged)
     gaze = rows["iris"].mean(axis=1).astype(np.float64) / GAZE_UNIT
     looking = np.column_stack([gaze, gaze**2, gaze[:, 0] * gaze[:, 1]])
-    out[:, LID_COLUMNS] = subtract_neutral(measured[:, LID_COLUMNS].astype(np.float64), angles, judged, looking)
+    out[:, LID_COLUMNS] = subtract_neutral(measured[:, LID_COLUMNS], angles, judged, looking)
     return out
 
 
@@ -224,7 +224,7 @@ def _space_columns(
         return dict.fromkeys(("distance_mm", "eyes_apart_mm", "forward_upper", "forward_lower"), nothing)
     there = described & (measured[:, DISTANCE] > 0)
     shaped = judged & there & (measured[:, SHARE] >= LEAST_MEASURED)
-    forward = subtract_neutral(measured[:, FORWARD].astype(np.float64), rows["angles"].astype(np.float64), shaped)
+    forward = subtract_neutral(measured[:, FORWARD], rows["angles"].astype(np.float64), shaped)
     columns: Columns = {"distance_mm": (measured[:, DISTANCE], there), "eyes_apart_mm": (measured[:, EYES], there)}
     for name, group in (("upper", UPPER), ("lower", LOWER)):
         columns[f"forward_{name}"] = (forward[:, [NAMES.index(one) for one in group]].mean(axis=1), shaped)

@@ -122,14 +122,14 @@ def _watch_stream(
 ) -> tuple[list[Watched], TelltaleError | None]:
     """Look at all pictures of a stream; what was kept of each person, and what broke it off, if anything did."""
 
-    def make_observer(models: FaceModels | None = None) -> FaceObserver:
-        return FaceObserver(models, reducers_of([spotter]), settings["registration"], settings["flow"])
+    def make_observer(models: FaceModels | None = None, expected: int = 0) -> FaceObserver:
+        return FaceObserver(models, reducers_of([spotter]), settings["registration"], settings["flow"], expected)
 
     beside, told = depth_for(stream, [one for one in task.of_kind(*KINDS) if isinstance(one, Video)])
     warnings = [told] if told else []
     with borrowed_models(settings["detector"], settings["landmarks"]) as models:
         if not stream.info.people:
-            one = make_observer(models)
+            one = make_observer(models, stream.axis.n)
             error, repeats = _look_through(stream, one, task, beside)
             return [Watched(people[0], stream, one.rows(), one.kept(), warnings, repeats=repeats)], error
         order = stream.info.people

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, Int64Array, to_s
 from modalities.face.models import FloatArray
+from modalities.face.pieces import pieces
 
 MAX_RATE_HZ = 100.0
 """Faster video is sampled at this rate: the shortest expression still has five samples."""
@@ -42,10 +43,13 @@ def even_times(times_ns: Int64Array) -> Int64Array:
 
 def resample(values: FloatArray, times_ns: Int64Array, at_ns: Int64Array) -> FloatArray:
     """Straight lines between frames; values (n, c) at new times, (m, c)."""
-    right = np.clip(np.searchsorted(times_ns, at_ns), 1, len(times_ns) - 1)
-    left = right - 1
-    share = (at_ns - times_ns[left]) / (times_ns[right] - times_ns[left])
-    return values[left] + share[:, None] * (values[right] - values[left])
+    out = np.empty((len(at_ns), *values.shape[1:]))
+    for part in pieces(len(at_ns)):
+        right = np.clip(np.searchsorted(times_ns, at_ns[part]), 1, len(times_ns) - 1)
+        left = right - 1
+        share = (at_ns[part] - times_ns[left]) / (times_ns[right] - times_ns[left])
+        out[part] = values[left] + share[:, None] * (values[right] - values[left])
+    return out
 
 
 def smooth(values: FloatArray, rate_hz: float, sigma_s: float) -> FloatArray:

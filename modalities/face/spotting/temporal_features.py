@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data_schemas.time import NS_PER_S, Int64Array, to_s
 from modalities.face.models import FloatArray
+from modalities.face.pieces import pieces
 from modalities.face.regions import LOWER, NAMES, UPPER
 from modalities.face.spotting.bands import resample, smooth
 from modalities.face.spotting.base import FaceSignals
@@ -84,35 +85,44 @@ def describe_motion(
     Returns:
         float32 (m, `CHANNELS`).
     """
-    columns: list[FloatArray] = []
-    usual = np.zeros(len(motion))
-    for scale_s in SCALES_S:
-        back, ahead = steps(motion, scale_s)
-        size = np.linalg.norm(back + ahead, axis=2)
+    out = np.empty((len(motion), CHANNELS), np.float32)
+    usual, width = np.zeros(len(motion)), len(GROUPS) + 2
+    for number, scale_s in enumerate(SCALES_S):
+        size = np.empty(motion.shape[:2])
+        for part in pieces(len(motion)):
+            back, ahead = steps(motion, scale_s, part)
+            size[part] = np.linalg.norm(back + ahead, axis=2)
         noise = usual_size(size, scale_s)
-        ranked = size / noise
-        for group in GROUPS.values():
-            columns.append(np.log1p(_strongest(ranked[:, group])))
-        columns.append(np.log1p(_strongest(size)))
-        weight = 1 / noise[:, :, None]
-        first, second = (back * weight).reshape(len(motion), -1), (ahead * weight).reshape(len(motion), -1)
-        product = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
-        columns.append((first * second).sum(axis=1) / np.maximum(product, 1e-6))
-        usual = usual + np.log1p(noise.mean(axis=1))
+        for part in pieces(len(motion)):
+            columns = _describe_scale(*steps(motion, scale_s, part), size[part], noise[part])
+            out[part, number * width : (number + 1) * width] = columns
+            usual[part] += np.log1p(noise[part].mean(axis=1))
     gentle = smooth(turning[:, None], RATE_HZ, 0.05)[:, 0]
-    columns += [np.log1p(gentle / 5), np.log1p(smooth(turning[:, None], RATE_HZ, 0.5)[:, 0] / 5)]
-    columns += [blinking, speaking, usual / len(SCALES_S)]
-    return np.column_stack(columns).astype(np.float32)
+    rest = [np.log1p(gentle / 5), np.log1p(smooth(turning[:, None], RATE_HZ, 0.5)[:, 0] / 5)]
+    out[:, len(SCALES_S) * width :] = np.column_stack([*rest, blinking, speaking, usual / len(SCALES_S)])
+    return out
 
 
-def steps(motion: FloatArray, scale_s: float) -> tuple[FloatArray, FloatArray]:
-    """How the place now differs from that one scale earlier, and from that one scale later; both as `motion`.
+def _describe_scale(back: FloatArray, ahead: FloatArray, size: FloatArray, noise: FloatArray) -> FloatArray:
+    """Of one scale: the strongest regions of each group and of all, and whether they went and came back, (m, 5)."""
+    ranked = size / noise
+    columns = [np.log1p(_strongest(ranked[:, group])) for group in GROUPS.values()]
+    columns.append(np.log1p(_strongest(size)))
+    weight = 1 / noise[:, :, None]
+    first, second = (back * weight).reshape(len(back), -1), (ahead * weight).reshape(len(ahead), -1)
+    product = np.linalg.norm(first, axis=1) * np.linalg.norm(second, axis=1)
+    columns.append((first * second).sum(axis=1) / np.maximum(product, 1e-6))
+    return np.column_stack(columns)
+
+
+def steps(motion: FloatArray, scale_s: float, part: slice = slice(None)) -> tuple[FloatArray, FloatArray]:
+    """How the place now differs from that one scale earlier, and from that one scale later; both as `motion[part]`.
 
     Before the beginning and after the end the face is taken to stand still.
     """
     lag = max(1, round(scale_s * RATE_HZ))
-    at = np.arange(len(motion))
-    return motion - motion[np.maximum(at - lag, 0)], motion - motion[np.minimum(at + lag, len(motion) - 1)]
+    at, now = np.arange(len(motion))[part], motion[part]
+    return now - motion[np.maximum(at - lag, 0)], now - motion[np.minimum(at + lag, len(motion) - 1)]
 
 
 def usual_size(size: FloatArray, scale_s: float) -> FloatArray:
@@ -127,17 +137,23 @@ def usual_size(size: FloatArray, scale_s: float) -> FloatArray:
     """
     from scipy.ndimage import percentile_filter
 
-    blocks = -(-len(size) // _BLOCK)
-    padded = np.pad(size, ((0, blocks * _BLOCK - len(size)), (0, 0)), mode="edge")
-    means = padded.reshape(blocks, _BLOCK, -1).mean(axis=1)
+    blocks, whole = -(-len(size) // _BLOCK), len(size) // _BLOCK
+    means = np.empty((blocks, *size.shape[1:]))
+    means[:whole] = size[: whole * _BLOCK].reshape(whole, _BLOCK, size.shape[1]).mean(axis=1)
+    if blocks > whole:
+        rest = size[whole * _BLOCK :]
+        means[whole] = np.pad(rest, ((0, _BLOCK - len(rest)), (0, 0)), mode="edge").mean(axis=0)
     window = 1 + 2 * round(max(NOISE_S, NOISE_SCALES * scale_s) * RATE_HZ / _BLOCK / 2)
     rolling = percentile_filter(means, NOISE_PERCENT, size=(window, 1), mode="mirror" if blocks > 1 else "nearest")
-    overall = np.median(means, axis=0)
-    at = (np.arange(len(size)) - (_BLOCK - 1) / 2) / _BLOCK
-    low = np.clip(np.floor(at), 0, blocks - 1).astype(int)
-    high = np.minimum(low + 1, blocks - 1)
-    share = np.clip(at - low, 0, 1)[:, None]
-    return (1 - share) * rolling[low] + share * rolling[high] + 0.3 * overall + NOISE_FLOOR
+    least = 0.3 * np.median(means, axis=0)
+    out = np.empty(size.shape)
+    for part in pieces(len(size)):
+        at = (np.arange(len(size))[part] - (_BLOCK - 1) / 2) / _BLOCK
+        low = np.clip(np.floor(at), 0, blocks - 1).astype(int)
+        high = np.minimum(low + 1, blocks - 1)
+        share = np.clip(at - low, 0, 1)[:, None]
+        out[part] = (1 - share) * rolling[low] + share * rolling[high] + least + NOISE_FLOOR
+    return out
 
 
 def _strongest(values: FloatArray) -> FloatArray:
