@@ -46,6 +46,13 @@ def changed(data: bytes, old: bytes, new: bytes) -> bytes:
     return data.replace(old, new)
 
 
+def counted_wrongly(mp4: bytes, count: int = 0x7FFFFFFF) -> bytes:
+    """An MP4 whose first table of durations (`stts`) states more rows than any memory holds."""
+    at = mp4.find(b"stts") + 8
+    assert at > 8
+    return mp4[:at] + struct.pack(">I", count) + mp4[at + 4 :]
+
+
 def bombs(folder: Path) -> dict[str, list[Seed]]:
     """Recordings by reader."""
 
@@ -59,6 +66,7 @@ def bombs(folder: Path) -> dict[str, list[Seed]]:
 
     rows = packed_rows(b"1.25\t3\t1\n", 6_000_000)
     bids, wave, flac, edf = made("bids_physio"), made("sound"), made("sound", 2), made("edf")
+    mp4 = made("media")
     xdf, vhdr, hea, acq, avi = made("xdf"), made("brainvision"), made("wfdb"), made("biopac"), made("media", 2)
     head = edf.files["r.edf"]
     stream = flac.files["c.flac"]
@@ -95,6 +103,7 @@ def bombs(folder: Path) -> dict[str, list[Seed]]:
         "media": [
             with_file(avi, "c.avi", changed(video, b"\x11\x08\x00\x30\x00\x40", b"\x11\x08\xff\xf0\xff\xf0")),
             with_file(avi, "c.avi", changed(video, struct.pack("<2I", 64, 48), struct.pack("<2I", 60_000, 60_000))),
+            with_file(mp4, "a.mp4", counted_wrongly(mp4.files["a.mp4"])),
         ],
         "edf": [
             with_file(edf, "r.edf", head[:244] + b"1e-300  " + head[252:]),
@@ -167,3 +176,64 @@ def test_a_bomb_is_named_as_one(tmp_path: Path) -> None:
     rows = "".join(f"{at / 50},{value:.3f}\n" for at, value in enumerate(rng.normal(size=3000)))
     (tmp_path / "real.csv.gz").write_bytes(gzip.compress(b"time_s,ecg_mV\n" + rows.encode()))
     assert probe(tmp_path / "real.csv.gz").tracks[0].n == 3000
+
+
+LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+from modalities.readers import probe
+from pipeline.batch.failures import cause_of
+try:
+    import av
+    if sys.argv[2] == "little":
+        used = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.setrlimit(resource.RLIMIT_AS, (used + (600 << 20),) * 2)
+    probe(Path(sys.argv[1]))
+except OSError as error:
+    print(cause_of(error), "|", error)
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="a limit on addresses, of Linux")
+def test_a_length_that_no_memory_holds_is_the_files_fault_unless_the_machine_has_little(tmp_path: Path) -> None:
+    """FFmpeg says "Cannot allocate memory" of both."""
+    (tmp_path / "seeds").mkdir()
+    path = tmp_path / "a.mp4"
+    path.write_bytes(counted_wrongly(seeds_of("media", tmp_path / "seeds")[0].files["a.mp4"]))
+    said = {}
+    for memory in ("enough", "little"):
+        words = [sys.executable, "-c", LITTLE_MEMORY, str(path), memory]
+        run = subprocess.run(words, capture_output=True, text=True, cwd=ROOT)
+        said[memory] = run.stdout
+        assert run.stdout, run.stderr
+    assert said["enough"].startswith("session | not readable as a video or sound file")
+    assert str(path) in said["enough"] and "a length in it" in said["enough"] and "repair tool" in said["enough"]
+    assert "allocate" not in said["enough"]
+    assert said["little"].startswith("machine | ") and "Cannot allocate memory" in said["little"]
+
+
+def test_a_file_that_is_damaged_between_looking_and_reading_is_refused_the_same_way(tmp_path: Path) -> None:
+    from data_schemas.errors import UnreadableFileError
+    from modalities.readers.sound_track import decode_sound
+    from modalities.readers.video import decode_frames
+    from pipeline.batch.failures import cause_of
+
+    (tmp_path / "seeds").mkdir()
+    path = tmp_path / "a.mp4"
+    path.write_bytes(counted_wrongly(seeds_of("media", tmp_path / "seeds")[0].files["a.mp4"]))
+    refused = []
+    for first in (lambda: next(decode_frames(path, 0)), lambda: next(decode_sound(path, 1))):
+        with pytest.raises(UnreadableFileError, match=r"no longer be opened .*a length in it") as caught:
+            first()
+        refused.append(cause_of(caught.value))
+    assert refused == ["session", "session"]
+
+
+def test_memory_that_python_asks_for_in_vain_stays_the_machines_fault(tmp_path: Path) -> None:
+    from data_schemas.errors import UnreadableFileError
+    from modalities.readers.faults import reading
+    from pipeline.batch.failures import cause_of
+
+    with pytest.raises(UnreadableFileError, match="allocate") as caught, reading(tmp_path / "x", "a table"):
+        np.empty(1 << 60, np.uint8)
+    assert cause_of(caught.value) == "machine"

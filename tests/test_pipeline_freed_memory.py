@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import platform
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -25,3 +27,33 @@ def test_what_lies_under_a_small_object_that_stays_is_given_back() -> None:
     give_back()
     assert before - resident() > 100e6
     assert len(last) == 65_536
+
+
+_LARGE = """
+import os
+from pathlib import Path
+from pipeline.memory import keep_large_apart
+def resident():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+APART
+bytearray(31 << 20)  # freed at once: from now on glibc takes what is smaller from its heap
+before = resident()
+held, small = [], []
+for _ in range(20):
+    held.append(bytearray(12 << 20))
+    held[-1][::1024] = b"x" * (12 << 10)
+    small.append(bytearray(50_000))
+held.clear()
+print(resident() - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc keeps what was freed")
+def test_large_arrays_go_back_as_they_are_freed() -> None:
+    kept = {}
+    for name, line in (("as it is", ""), ("apart", "keep_large_apart()")):
+        run = subprocess.run(
+            [sys.executable, "-c", _LARGE.replace("APART", line)], capture_output=True, text=True, check=True
+        )
+        kept[name] = int(run.stdout)
+    assert kept["apart"] < 30e6 < 100e6 < kept["as it is"]

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import configparser
 import logging
+import mmap
 import struct
+import sys
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NoReturn
 
 from data_schemas.errors import TelltaleError, UnreadableFileError
 
 _BLOCK = 1 << 20
+_MOST_AT_ONCE = (1 << 31) - 1
+"""Bytes that FFmpeg asks the system for at once at the most (`max_alloc` of libavutil); more it refuses by itself."""
 LIBRARY_ERRORS: tuple[type[Exception], ...] = (
     OSError,
     ValueError,
@@ -52,8 +57,46 @@ def reading(path: Path, what: str, mend: str | None = None, also: tuple[type[Exc
         error.file = error.file or str(path)
         raise
     except (*LIBRARY_ERRORS, *also) as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
-        raise UnreadableFileError(f"not readable as {what}", file=path, got=said, mend=mend) from error
+        refuse(f"not readable as {what}", path, error, mend)
+
+
+def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> NoReturn:
+    """Refuse a file for what a library threw at it.
+
+    What a library throws is the cause of the refusal, so that a batch can tell what lies in the machine (a disk that
+    does not read, too little memory) from what lies in the file. FFmpeg answers a length stated in a damaged file that
+    no memory could hold with the system's "Cannot allocate memory"; that lies in the file, and is said as what it is.
+
+    Args:
+        what: What happened, one clause.
+        path: The file.
+        error: What the library threw.
+        mend: What the user can do.
+
+    Raises:
+        UnreadableFileError: always.
+    """
+    if _states_too_much(error):
+        raise UnreadableFileError(
+            what,
+            file=path,
+            got="a length in it that is far more than there is of it: the file is damaged",
+            mend=mend or "Copy it again, or from a backup.",
+        ) from None
+    said = " ".join(str(error).split())[:200] or type(error).__name__
+    raise UnreadableFileError(what, file=path, got=said, mend=mend) from error
+
+
+def _states_too_much(error: Exception) -> bool:
+    """Whether FFmpeg was out of memory while the system has as much as FFmpeg ever asks for at once."""
+    ffmpegs = getattr(sys.modules.get("av"), "FFmpegError", ())
+    if not (isinstance(error, MemoryError) and isinstance(error, ffmpegs)):
+        return False
+    try:
+        mmap.mmap(-1, _MOST_AT_ONCE).close()  # addresses alone: nothing is written there, so no memory is taken
+    except (OSError, ValueError, MemoryError):
+        return False
+    return True
 
 
 def require_readable(*paths: Path) -> None:

@@ -15,6 +15,7 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.intervals import IntervalSet
 from data_schemas.stream import Audio, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
+from modalities.readers.faults import refuse
 from modalities.readers.frame_index import ticks_to_ns, zero_ticks
 from modalities.readers.packets import decode_packets
 
@@ -99,7 +100,7 @@ def decode_sound(path: Path, track: int) -> Iterator[AudioFrame]:
     try:
         container = av.open(str(path))
     except (av.FFmpegError, OSError) as error:
-        raise UnreadableFileError("the sound can no longer be opened", file=path, got=str(error)) from error
+        refuse("the sound can no longer be opened", path, error)
     with container:
         for frame in decode_packets(container, container.streams.get(track)[0]):
             if isinstance(frame, av.AudioFrame):

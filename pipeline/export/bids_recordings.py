@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from data_schemas.errors import ConsentError, NothingUsableError, UnreadableFileError
+from data_schemas.errors import ConsentError, NothingUsableError
 from data_schemas.time import to_s
+from modalities.readers.faults import refuse
 from pipeline.export.content import Content
 from pipeline.export.media import Medium
 
@@ -80,8 +81,8 @@ def _said(medium: Medium, content: Content) -> tuple[dict[str, Any], str]:
             if audio is not None:
                 said |= {"AudioCodec": audio.codec_context.name, "AudioSampleRate": audio.rate}
                 said["AudioChannelCount"] = audio.channels
-    except (OSError, ValueError) as error:
-        raise UnreadableFileError("the recording cannot be opened", file=medium.file, got=str(error)) from error
+    except (av.FFmpegError, OSError, ValueError) as error:
+        refuse("the recording cannot be opened", medium.file, error)
     said["Telltale"] = {"stream": medium.stream, "drift_ppm": medium.drift_ppm, **content.about()}
     suffix = ("audiovideo" if audio is not None else "video") if video is not None else "audio"
     return said, suffix
