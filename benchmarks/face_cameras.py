@@ -129,10 +129,7 @@ def _watch(streams: Sequence[Video]) -> dict[str, View]:
     """What the face encoder keeps of each stream, all of them being there."""
     task = Task("p01", {one.info.name: one for one in streams}, Interval(0, round(CLIP_S * NS_PER_S)))
     (cameras,) = watch(task, ["p01"], load_spotter("temporal"), SETTINGS)
-    return {
-        one.stream.info.name: look_at(one.rows, one.reduced, depth=one.stream.info.kind == "face_depth")
-        for one in cameras
-    }
+    return {one.stream.info.name: look_at(one.rows, one.reduced, kind=one.stream.info.kind) for one in cameras}
 
 
 def _plan(rng: np.random.Generator) -> tuple[PlantedExpression, ...]:

@@ -35,6 +35,37 @@ def may_overlap() -> bool:
     return not _shared and parent_process() is None and (os.cpu_count() or 1) > 1
 
 
+def import_apart(name: str) -> None:
+    """Import a module in a thread of its own; at once if it is there already.
+
+    A library may keep an error that it met while it was imported (MediaPipe does, where there is no PortAudio), and
+    with it every function that was being run then, with all that it held: of the first video, all that was kept of its
+    faces. A thread of its own runs nothing else.
+
+    Raises:
+        ImportError: it cannot be imported; other errors as the module raises them.
+    """
+    import sys
+    import threading
+    from importlib import import_module
+
+    if name in sys.modules:
+        return
+    failed: list[BaseException] = []
+
+    def load() -> None:
+        try:
+            import_module(name)
+        except BaseException as error:  # noqa: BLE001 - raised again below
+            failed.append(error)
+
+    loader = threading.Thread(target=load, name=f"import {name}")
+    loader.start()
+    loader.join()
+    if failed:
+        raise failed[0]
+
+
 def end_with_parent() -> None:
     """In a worker process: end when the process that started it does, even if that was killed. Call it once, first."""
     import os

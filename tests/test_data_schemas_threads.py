@@ -1,4 +1,4 @@
-"""Worker processes end with the process that started them, even if that one is killed."""
+"""Worker processes end with their parent, and what is imported apart holds on to nothing."""
 
 from __future__ import annotations
 
@@ -42,3 +42,34 @@ def test_a_worker_does_not_outlive_its_killed_parent(tmp_path) -> None:
         time.sleep(0.1)
     os.kill(worker, signal.SIGKILL)
     pytest.fail("the worker went on without its parent")
+
+
+KEEPER = """
+from data_schemas.threads import import_apart
+import gc, sys, weakref
+class Big: pass
+def run(how):
+    big = Big()
+    how()
+    return weakref.ref(big)
+def plain(): import keeper
+gone = run(plain)
+print(gone() is None)
+del sys.modules["keeper"]
+gone = run(lambda: import_apart("keeper"))
+print(gone() is None, "keeper" in sys.modules)
+try:
+    import_apart("no_such_module")
+except ModuleNotFoundError as error:
+    print(error)
+"""
+
+
+def test_a_module_that_keeps_an_error_of_its_import_keeps_nothing_of_ours(tmp_path) -> None:
+    (tmp_path / "keeper.py").write_text("try:\n    raise OSError\nexcept OSError as e:\n    error = e\n")
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    said = subprocess.run(
+        [sys.executable, "-c", KEEPER], capture_output=True, text=True, check=True,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join((root, str(tmp_path)))},
+    ).stdout  # fmt: skip
+    assert said.splitlines() == ["False", "True True", "No module named 'no_such_module'"]

@@ -17,6 +17,7 @@ from data_schemas.intervals import Interval
 from data_schemas.stream import StreamInfo, Video
 from data_schemas.time import NS_PER_S, Explicit
 from modalities.base import Task
+from modalities.face.action_units import AU_NAMES, load_units
 from modalities.face.analysis import analyse_views
 from modalities.face.combination import combine_views, common_times
 from modalities.face.depth.beside import depth_for
@@ -92,6 +93,24 @@ def test_agreeing_cameras_of_any_rate_and_extent_are_not_changed(cameras: list[t
     assert np.all(np.diff(found.times_ns) > 0) and set(views[0].times_ns) <= set(found.times_ns)
     assert found.judged.all()
     np.testing.assert_allclose(found.moved[:, 0], 2.0 * found.times_ns / NS_PER_S, atol=1e-3)
+
+
+def test_units_of_a_noisy_camera_are_read_off_settled_movement_and_spotters_see_it_as_it_is() -> None:
+    times = axis(20, 30)
+    course = np.zeros(len(times))
+    course[300:345] = 0.8 * np.hanning(45)
+    true = np.outer(course, load_units().atoms[AU_NAMES.index("au25")])
+    noise = np.random.default_rng(4).normal(0, 0.5, true.shape)
+    view = replace(view_of(times, course), moved=(true + noise).astype(np.float32))
+    r = {}
+    for noisy in (False, True):
+        found = analyse_views([replace(view, moved=view.moved.copy(), noisy=noisy)], load_spotter("temporal"))
+        r[noisy] = float(np.corrcoef(found.track.column("au25")[0], course)[0, 1])
+        r[noisy, "score"] = found.track.column("expression_score")[0].tolist()
+    assert r[True] > r[False] + 0.1 and r[True] > 0.7
+    assert r[True, "score"] == r[False, "score"]
+    clear = view_of(times, course)
+    assert not combine_views([clear, clear]).noisy and combine_views([clear, replace(clear, noisy=True)]).noisy
 
 
 def test_a_camera_that_loses_the_face_fades_out() -> None:

@@ -118,6 +118,14 @@ def seen(glasses: bool) -> dict[str, View]:
     return out
 
 
+@pytest.mark.long
+def test_movement_behind_a_frame_of_glasses_is_seen() -> None:
+    found = agreement(seen(glasses=True))
+    for name in ("brow_inner_left y", "brow_inner_right y"):
+        r, slope = found[name]
+        assert r > 0.8 and 0.4 < slope < 1.3, name
+
+
 def agreement(views: Mapping[str, View]) -> dict[str, tuple[float, float]]:
     """By region and axis that moves: correlation with colour, and how far infrared goes where colour goes by 1."""
     colour, infrared = views["rgb"], views["nir"]

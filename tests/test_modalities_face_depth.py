@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from data_schemas.camera import Camera, Pose
 from data_schemas.errors import InvalidValueError
+from data_schemas.time import NS_PER_S
 from modalities.face.depth.alignment import align
 from modalities.face.depth.measured import measure_face
 from modalities.face.depth.shading import Shader
@@ -175,6 +176,34 @@ def test_a_shaded_picture_shows_the_form_and_does_not_flicker() -> None:
     assert shader.tone(np.zeros((240, 320), np.uint16), 10**9).max() == 0
     with pytest.raises(InvalidValueError, match="uint16"):
         shader.tone(np.zeros((4, 4), np.uint8), 2 * 10**9)
+
+
+def test_a_hole_that_comes_and_goes_shows_what_was_seen_in_it() -> None:
+    """A dent in a ball, then a hole over it: as long as it is remembered the picture shows the dent."""
+    camera = Camera(580, 580, 319.5, 239.5)
+    truth = ball(camera, (640, 480))
+    x, y = camera.project(BALL[None] - (0, 0, RADIUS))[0]
+    rows, columns = np.mgrid[:480, :640]
+    away = np.hypot(columns - x, rows - y)
+    dented = truth + np.where(truth < WALL - 1, 5 * np.exp(-((away / 3) ** 2)), 0)
+    inner = away < 5
+
+    def picture(hole: bool, nearer_mm: float = 0.0) -> np.ndarray:
+        return (10 * (dented - nearer_mm) * ~(inner & hole)).astype(np.uint16)
+
+    shader, step_ns = Shader(camera, 1e-4), 33_000_000
+    for at in range(8):
+        seen = shader.tone(picture(False), at * step_ns)[..., 0].astype(float)
+    filled = Shader(camera, 1e-4).tone(picture(True), 0)[..., 0]
+    off = {"filled from around": np.abs(filled - seen)[inner].mean()}
+    for at in range(8, 14):  # the ball comes nearer meanwhile, and what is remembered with it
+        gone = shader.tone(picture(True, 0.5 * (at - 8)), at * step_ns)[..., 0]
+    off["remembered"] = np.abs(gone - seen)[inner].mean()
+    late = shader.tone(picture(True), 14 * step_ns + NS_PER_S)[..., 0]
+    off["forgotten"] = np.abs(late - seen)[inner].mean()
+    assert off["remembered"] < 0.3 * off["filled from around"]
+    assert off["forgotten"] > 0.5 * off["filled from around"] > 5
+    assert filled[inner].min() > 20, "what was never seen is no black blot"
 
 
 def test_the_average_shape_of_a_head_holds_its_pose_steadier_than_one_frame() -> None:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.native_log import without_chatter
+from data_schemas.threads import import_apart
 from modalities.body.pictures import as_picture
 from modalities.body.skeleton import FloatArray
 
@@ -77,6 +78,8 @@ class HandModel:
         warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
         with without_chatter():
             from google.protobuf import text_format
+
+            import_apart("mediapipe")
             from mediapipe.framework import calculator_pb2
             from mediapipe.framework.formats import rect_pb2
             from mediapipe.python.solution_base import SolutionBase

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.native_log import without_chatter
+from data_schemas.threads import import_apart
 from modalities.body.skeleton import HIPS, SHOULDERS, VISIBLE, FloatArray
 
 MAX_TILT_DEG = 75.0
@@ -32,6 +33,7 @@ class PoseTracker:
         os.environ.setdefault("GLOG_minloglevel", "2")
         warnings.filterwarnings("ignore", message="SymbolDatabase.GetPrototype", category=UserWarning)
         with without_chatter():
+            import_apart("mediapipe")
             from mediapipe.python.solutions.pose import Pose
 
             self._pose: Any = Pose(

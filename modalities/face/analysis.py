@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from data_schemas.features import Track
 from data_schemas.time import NS_PER_S, Int64Array
-from modalities.face.action_units import AU_NAMES, LID_AUS, both_sides, explain_movement
+from modalities.face.action_units import AU_NAMES, LID_AUS, both_sides, explain_movement, stack_measurements
 from modalities.face.asymmetry import measure_asymmetry
 from modalities.face.combination import combine_views
 from modalities.face.eyes import Blink, closure_of, find_blinks, measure_opening
@@ -22,6 +22,7 @@ from modalities.face.neutral import find_rest
 from modalities.face.pulse import FacePulse
 from modalities.face.quality import judge
 from modalities.face.regions import LEFT, LOWER, NAMES, RIGHT, UPPER
+from modalities.face.settling import settle
 from modalities.face.spotting.base import FaceSignals, Spotter, Spotting
 from modalities.face.view import Columns, Rows, View, look_at, measure_movement, within
 
@@ -72,7 +73,7 @@ def analyse_views(views: Sequence[View], spotter: Spotter) -> Analysis:
         **view.columns,
         "expression_score": (spotting.evidence, seen.judged),
         **_movement_columns(signals),
-        **_unit_columns(signals),
+        **_unit_columns(signals, noisy=view.noisy),
     }
     values = np.empty((len(view.times_ns), len(FEATURES)), np.float32)
     valid = np.empty(values.shape, bool)
@@ -142,10 +143,18 @@ def _movement_columns(signals: FaceSignals) -> Columns:
     }
 
 
-def _unit_columns(signals: FaceSignals) -> Columns:
-    """Action units, sides apart and together, and the asymmetry."""
+def _unit_columns(signals: FaceSignals, *, noisy: bool) -> Columns:
+    """Action units, sides apart and together, and the asymmetry.
+
+    Of noisy cameras they are read off settled movement. Spotters see it as it is: they know noise by its course.
+    """
     judged = signals.judged
-    aus = explain_movement(signals.motion, signals.lids, signals.mouth)
+    motion, lids, mouth = signals.motion, signals.lids, signals.mouth
+    if noisy:
+        settled = settle(stack_measurements(motion, lids, mouth), judged)
+        motion = settled[:, : 2 * len(NAMES)].reshape(motion.shape)
+        lids, mouth = settled[:, 2 * len(NAMES) : -1].reshape(lids.shape), settled[:, -1]
+    aus = explain_movement(motion, lids, mouth)
     open_eyes = judged & ~within(signals.times_ns, signals.blinks)
     columns: Columns = {
         name: (aus[:, at], open_eyes if name in LID_AUS else judged) for at, name in enumerate(AU_NAMES)

@@ -68,6 +68,7 @@ def combine_views(views: Sequence[View]) -> View:
         pulse=next((view.pulse for view in views if view.pulse.valid.any()), views[0].pulse),
         reduced={name: first.at_own_times(kept) for name, kept in views[0].reduced.items()},
         pictured=first.judged,
+        noisy=any(view.noisy for view in views),
     )
 
 

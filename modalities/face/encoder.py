@@ -52,7 +52,7 @@ class FaceEncoder:
 
     spec = EncoderSpec(
         name="face",
-        version="1",
+        version="2",
         channel="face",
         inputs=KINDS,
         features=FEATURES,
@@ -81,7 +81,7 @@ class FaceEncoder:
         spotter = load_spotter(settings["spotter"])
         encodings = []
         for cameras in watch(task, people, spotter, settings):
-            views = [look_at(one.rows, one.reduced, depth=one.stream.info.kind == "face_depth") for one in cameras]
+            views = [look_at(one.rows, one.reduced, kind=one.stream.info.kind) for one in cameras]
             analysis = analyse_views(views, spotter)
             encodings.append(
                 Encoding(

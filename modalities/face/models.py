@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.native_log import without_chatter
+from data_schemas.threads import import_apart
 from modalities.face.own_models import TaskMesh, load_detector, own_boxes
 
 Picture = NDArray[np.uint8]
@@ -56,6 +57,7 @@ class BundledMesh:
     def __init__(self) -> None:
         _quieten()
         with without_chatter():
+            import_apart("mediapipe")
             from mediapipe.python.solutions.face_mesh import FaceMesh
 
             self._mesh: Any = FaceMesh(static_image_mode=False, refine_landmarks=True, max_num_faces=1)
@@ -168,6 +170,7 @@ class FaceModels:
             _quieten()
             least = 0.6 if far else 0.5
             with without_chatter():
+                import_apart("mediapipe")
                 from mediapipe.python.solutions.face_detection import FaceDetection
 
                 self._solutions[far] = FaceDetection(model_selection=int(far), min_detection_confidence=least)

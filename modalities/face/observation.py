@@ -14,6 +14,7 @@ from modalities.face.depth.kept import COLUMNS, KEPT_DEPTH, DepthMeter, SurfaceS
 from modalities.face.depth.space import face_space
 from modalities.face.eyes import iris_offsets, lid_heights
 from modalities.face.flow import LAGS_S, FlowMeter
+from modalities.face.glasses import FrameLifter
 from modalities.face.head_pose import measure_head
 from modalities.face.landmarks import FaceTracker, Sighting
 from modalities.face.models import FaceModels, FloatArray, Picture
@@ -84,6 +85,8 @@ class FaceObserver:
         registration: Name of `registration.ALIGNERS`.
         flow: Name of `flow_methods.FLOW_METHODS`.
         expected: How many pictures will come, if it is known; more may.
+        lift_frames: Whether frames of glasses are lifted off before motion is measured. For infrared, which shows
+            frames dark and brows light.
     """
 
     def __init__(
@@ -93,11 +96,13 @@ class FaceObserver:
         registration: str = "similarity",
         flow: str = "dis",
         expected: int = 0,
+        lift_frames: bool = False,
     ) -> None:
         self._reducers = dict(reducers or {})
         self._tracker = None if models is None else FaceTracker(models)
         self._seen = False
         self._aligner = load_aligner(registration)
+        self._lifter = FrameLifter() if lift_frames else None
         self._meter = FlowMeter(flow)
         self._pupils = PupilMeter()
         self._anchor = FaceAnchor(self._meter.head)
@@ -193,6 +198,9 @@ class FaceObserver:
             self._aligner.restart()
             return False
         patch, placed = self._aligner.align(sighting, t_ns)
+        quality = measure_quality(patch)
+        if self._lifter is not None:
+            patch = self._lifter.lift(patch, placed, t_ns)
         for reducer in self._reducers.values():
             reducer.add(patch, placed, t_ns, self._count)
         measured, space, frontal = self._depth.measure(sighting, source), None, head.frontal
@@ -206,7 +214,6 @@ class FaceObserver:
         row["box"] = box
         row["iod_px"], row["width_px"] = head.iod_px, box[2] - box[0]
         row["residual"] = head.residual
-        quality = measure_quality(patch)
         row["sharpness"], row["brightness"], row["contrast"] = quality.sharpness, quality.brightness, quality.contrast
         row["saturated"], row["cells"] = quality.saturated, quality.cells
         row["angles"] = angles = measure_head(sighting.points, head.rotation)

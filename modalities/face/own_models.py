@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import EncoderOutputError, InvalidValueError, MissingFileError, UnreadableFileError
 from data_schemas.native_log import without_chatter
+from data_schemas.threads import import_apart
 
 LANDMARKS = 478
 """Landmarks of a mesh with irises."""
@@ -94,6 +95,7 @@ class TaskMesh:
             # The bytes rather than the path: MediaPipe opens no path with other than ASCII letters on some systems.
             content = self._path.read_bytes()
             with without_chatter():
+                import_apart("mediapipe")
                 from mediapipe.tasks.python.core.base_options import BaseOptions
                 from mediapipe.tasks.python.vision.face_landmarker import FaceLandmarker, FaceLandmarkerOptions
 

@@ -33,6 +33,8 @@ STEADY_S, QUIET = 0.045, 0.12
 """Standard deviation of the bell that steadies movement seen by a depth camera, and the noise, percent of the
 inter-ocular distance, up to which it is left alone; at twice as much it is steadied wholly. The shortest
 micro-expression lasts four times as long as the bell is wide."""
+NOISY = ("face_nir", "face_depth")
+"""Kinds of streams that are noisier than the colour pictures which the network of the action units learnt from."""
 LEAST_MEASURED = 0.5
 """Share of the face's landmarks that must have distances for its shape to be told."""
 
@@ -57,6 +59,7 @@ class View:
         pulse: Of the skin.
         reduced: What the reducers of spotters kept, (n, k) each.
         pictured: Frames of which they kept something, (n,); None: all that can be judged.
+        noisy: Whether action units are read off movement that was settled to what is likely (`settling`).
     """
 
     times_ns: Int64Array
@@ -70,6 +73,7 @@ class View:
     pulse: FacePulse
     reduced: Mapping[str, FloatArray] = field(default_factory=dict)
     pictured: NDArray[np.bool_] | None = None
+    noisy: bool = False
 
     @property
     def judged(self) -> NDArray[np.bool_]:
@@ -77,15 +81,16 @@ class View:
         return np.asarray(self.reasons == "")
 
 
-def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, depth: bool = False) -> View:
+def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, kind: str = "face_rgb") -> View:
     """What the rows of one video tell.
 
     Args:
         rows: Rows of `observation.ROW`, in order of time.
         reduced: What the reducers of spotters kept, and the colours of the skin (`FaceObserver.kept`); without these
             there is no pulse.
-        depth: Whether the pictures are of distances: they show lids, but not where an eye looks, and are noisy.
+        kind: Of the stream. Pictures of distances show lids, but not where an eye looks, and are noisy.
     """
+    depth = kind == "face_depth"
     reasons = tell_reasons(rows)
     judged = np.asarray(reasons == "")
     moved = measure_movement(rows, judged)
@@ -107,7 +112,7 @@ def look_at(rows: Rows, reduced: Mapping[str, FloatArray] | None = None, *, dept
     }
     return View(
         rows["t_ns"], reasons, moved, rows["angles"].astype(np.float64), blinks, gaze, gazing, columns, pulse,
-        dict(reduced or {}),
+        dict(reduced or {}), noisy=kind in NOISY,
     )  # fmt: skip
 
 

@@ -123,7 +123,14 @@ def _watch_stream(
     """Look at all pictures of a stream; what was kept of each person, and what broke it off, if anything did."""
 
     def make_observer(models: FaceModels | None = None, expected: int = 0) -> FaceObserver:
-        return FaceObserver(models, reducers_of([spotter]), settings["registration"], settings["flow"], expected)
+        return FaceObserver(
+            models,
+            reducers_of([spotter]),
+            settings["registration"],
+            settings["flow"],
+            expected,
+            lift_frames=stream.info.kind == "face_nir",
+        )
 
     beside, told = depth_for(stream, [one for one in task.of_kind(*KINDS) if isinstance(one, Video)])
     warnings = [told] if told else []

@@ -2,7 +2,9 @@
 
 Landmark networks know faces by their light and dark. A lamp above the camera gives the large forms (Lambert), and what
 lies deeper than its surroundings is darkened, as crevices are (curvature shading; Miller 1994), which gives eyes, mouth
-and nostrils back. Only the picture is filled and smoothed so; distances are measured elsewhere (`surface`).
+and nostrils back. Holes that come and go would be dark blots that come and go, and pull landmarks and flow along: they
+are filled with what was seen in them just before, else from around. Only the picture is filled and smoothed so;
+distances are measured elsewhere (`surface`).
 """
 
 from __future__ import annotations
@@ -22,8 +24,12 @@ NEAR_PERCENT = 3.0
 """So many of the distances may be nearer than somebody: a hand, errors."""
 SETTLE_S = 0.5
 """Time constant with which the border to the background follows."""
-STEADY_MM, STEADY_S = 4.0, 0.08
+STEADY_MM, STEADY_S = 4.0, 0.04
 """Distances that change by less than the first are averaged over the second: noise flickers, movement stays."""
+FILL_MM = ((2.0, 0.25), (6.0, 0.25), (15.0, 0.6))
+"""A hole is filled from the distances within so far, where they fill at least this share of the square."""
+KEEP_S, AROUND_MM = 0.33, 6.0
+"""What was seen in a hole so lately is remembered, moved as far as what lies around within so far has moved since."""
 FINE_MM, BROAD_MM = 3.0, 9.0
 """Crevices are what is deeper than the surroundings within so far."""
 SMOOTH_MM = 1.5
@@ -33,6 +39,7 @@ ASSUMED_SCALE_M = 0.001
 _LAMP = np.array([-0.25, -0.6, -1.0]) / np.linalg.norm([0.25, 0.6, 1.0])
 _DARK, _LIGHT, _FINE, _BROAD = 25.0, 190.0, 30.0, 14.0
 _EDGE_MM = 12.0
+_LEAST_AROUND = 0.05
 
 Field = NDArray[np.float32]
 
@@ -50,6 +57,8 @@ class Shader:
         self._scale_mm = 1000 * (scale_m or ASSUMED_SCALE_M)
         self._near_mm: float | None = None
         self._last: Field | None = None
+        self._share: Field | None = None
+        self._age_s: Field | None = None
         self._t_ns = 0
 
     def tone(self, image: NDArray[np.generic], t_ns: int) -> Picture:
@@ -84,7 +93,8 @@ class Shader:
             return np.repeat(out[..., None], 3, axis=2)
         camera = self._camera or assume_camera(image.shape[1], image.shape[0])
         px_per_mm = camera.fx / max(near + SPAN_MM / 3, 1.0)
-        surface, share = _filled(np.where(front, distance, np.float32(0)), px_per_mm)
+        seen = np.where(front, distance, np.float32(0))
+        surface, share = self._remembered(seen, distance <= 0, *_filled(seen, px_per_mm), step_s, px_per_mm)
         surface = self._steadied(surface, step_s)
         x, y, width, height = box
         part = np.s_[y : y + height, x : x + width]
@@ -105,6 +115,39 @@ class Shader:
             self._near_mm += float(1 - np.exp(-step_s / SETTLE_S)) * (now - self._near_mm)
         return self._near_mm
 
+    def _remembered(
+        self, seen: Field, hole: NDArray[np.bool_], surface: Field, share: Field, step_s: float, px_per_mm: float
+    ) -> tuple[Field, Field]:
+        """Surface, and where there is one, with holes as they were seen within the last `KEEP_S`.
+
+        Args:
+            seen: Distances of somebody, 0 elsewhere.
+            hole: Where nothing was measured.
+            surface: The same filled from around.
+            share: Where that is something: 1, else 0.
+            step_s: Time since the last picture.
+            px_per_mm: Pixels per millimetre at the distance of the face.
+        """
+        import cv2
+
+        there = seen > 0
+        last, before, age_s = self._last, self._share, self._age_s
+        if last is None or before is None or age_s is None or last.shape != surface.shape:
+            self._last, self._age_s = None, np.where(there, 0, np.inf).astype(np.float32)
+        else:
+            off = seen - last
+            both = (there & (before > 0) & (np.abs(off) < _EDGE_MM)).astype(np.float32)
+            side = 2 * max(1, round(AROUND_MM * px_per_mm)) + 1
+            weight = cv2.boxFilter(both, -1, (side, side))
+            moved = cv2.boxFilter(off * both, -1, (side, side)) / np.maximum(weight, np.float32(1e-6))
+            age_s = age_s + np.float32(step_s)
+            known = hole & (before > 0) & (age_s < KEEP_S) & (weight > _LEAST_AROUND)
+            surface = np.where(known, last + moved, surface).astype(np.float32)
+            share = np.where(known, np.float32(1), share)
+            self._age_s = np.where(there, np.float32(0), age_s)
+        self._share = share
+        return surface, share
+
     def _steadied(self, surface: Field, step_s: float) -> Field:
         """Averaged with what was seen just before, where it hardly changed."""
         if self._last is None or self._last.shape != surface.shape:
@@ -118,16 +161,16 @@ class Shader:
 
 
 def _filled(front: Field, px_per_mm: float) -> tuple[Field, Field]:
-    """Distances with holes filled from around them, twice as far where need be, and how much is there, 0..1."""
+    """Distances with holes filled from around them, farther where need be, and how much is there, 0..1."""
     import cv2
 
     there = (front > 0).astype(np.float32)
     surface, share = front, there
-    for reach_mm in (2.0, 6.0):
+    for reach_mm, least in FILL_MM:
         side = 2 * max(1, round(reach_mm * px_per_mm)) + 1
         weight = cv2.boxFilter(there, -1, (side, side))
         around = cv2.boxFilter(front, -1, (side, side)) / np.maximum(weight, np.float32(1e-6))
-        new = (share == 0) & (weight > 0.25)
+        new = (share == 0) & (weight > least)
         surface = np.where(new, around, surface)
         share = np.where(new, np.float32(1), share)
     return surface.astype(np.float32), share.astype(np.float32)
