@@ -1,4 +1,4 @@
-"""Spoilt recordings for every reader, and spoilt manifests, each tried in a process under limits.
+"""Spoilt recordings for every reader, spoilt manifests and coders' files, each tried in a process under limits.
 
 `python -m benchmarks.fuzzing [--inputs N] [--reader NAME] [--keep DIR]`
 
@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.fuzz_coding import CODERS, coded_seeds, exercise_coding
 from benchmarks.fuzz_coverage import Edges, watched
 from benchmarks.fuzz_exercise import UNSOUND, exercise, exercise_manifest
 from benchmarks.fuzz_mutations import mutate
@@ -38,7 +39,10 @@ MEMORY = 256 << 20
 _ADDRESSES = 4 << 30
 _DISK = 256 << 20
 _CORPUS = 400
-_WATCHED = ("/modalities/readers/", "/data_schemas/", "/pipeline/manifest", "/pyxdf/", "/bioread/", "/wfdb/")
+_WATCHED = (
+    "/modalities/readers/", "/data_schemas/", "/pipeline/manifest", "/pipeline/coding/", "/pipeline/export/textgrid",
+    "/pipeline/export/clock", "/pympi/", "/pyxdf/", "/bioread/", "/wfdb/",
+)  # fmt: skip
 
 
 @dataclass
@@ -100,7 +104,7 @@ def fuzz(
     """Try spoilt inputs on one reader.
 
     Args:
-        reader: Key of `modalities.readers.registry.READERS`, or "manifest".
+        reader: One of `readers()`.
         inputs: How many.
         seed: Of all choices.
         guided: Keep inputs that reach something new, and spoil them further.
@@ -111,7 +115,8 @@ def fuzz(
     scratch = Path(tempfile.mkdtemp(prefix="fuzz-", dir="/dev/shm" if os.access("/dev/shm", os.W_OK) else None))
     try:
         (scratch / "seeds").mkdir()
-        plan = _Plan(given or seeds_of(reader, scratch / "seeds"), inputs, seed, guided, given is None)
+        made = coded_seeds if reader in CODERS else seeds_of
+        plan = _Plan(given or made(reader, scratch / "seeds"), inputs, seed, guided, given is None)
         while tally.tried < inputs:
             _one_process(tally, plan, scratch, keep)
     finally:
@@ -258,6 +263,8 @@ def _try(reader: str, root: Path, seed: Seed, rng: random.Random, edges: Edges |
         for _ in _traced(edges):
             if reader == MANIFEST:
                 read = exercise_manifest(root, refusals.append)
+            elif reader in CODERS:
+                read = exercise_coding(reader, root, seed, rng, refusals.append)
             else:
                 read = exercise(reader, root, seed, rng, refusals.append)
     except BaseException as error:  # noqa: BLE001 - whatever comes through is what is looked for
@@ -323,10 +330,10 @@ def _peak() -> int:
 
 
 def readers() -> list[str]:
-    """All readers, and the manifest."""
+    """All readers, the manifest, and coders' files."""
     from modalities.readers.registry import READERS
 
-    return [*READERS, MANIFEST]
+    return [*READERS, MANIFEST, *CODERS]
 
 
 def preload() -> None:
@@ -336,6 +343,7 @@ def preload() -> None:
     import cv2
     import mne  # noqa: F401
     import pandas  # noqa: F401
+    import pympi  # noqa: F401
     import pyxdf  # noqa: F401
     import soundfile  # noqa: F401
     import wfdb  # noqa: F401

@@ -20,6 +20,7 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from data_schemas.threads import ONE_THREAD
 from pipeline.bench_workers import usable_cores
 from pipeline.cli.terminal import silence_native_libraries
 
@@ -94,7 +95,7 @@ def _measured(names: Sequence[str], full: bool) -> Iterator[tuple[str, Mapping[s
     if not rest:
         return
     # Libraries of a worker take one thread each, so that the workers do not fight for the cores.
-    os.environ.update(dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1"))
+    os.environ.update(ONE_THREAD)
     with ProcessPoolExecutor(usable_cores(), mp_context=get_context("spawn"), initializer=_quiet) as pool:
         for name, (figures, seconds) in zip(rest, pool.map(_measure, rest, [full] * len(rest)), strict=True):
             yield name, figures, seconds

@@ -17,6 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from data_schemas.threads import ONE_THREAD
+
 ROOT = Path(__file__).resolve().parent.parent
 TABLES = ("timeline.parquet", "events.parquet", "events.csv", "sync.json")
 
@@ -67,7 +69,7 @@ def kill_worker(folder: Path, kills: int, seed: int = 1, fidelity: str = "signal
         RuntimeError: a worker failed of itself.
     """
     words = [sys.executable, "-m", "benchmarks.kills", str(folder), str(kills), str(seed), fidelity]
-    alone = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")}
+    alone = {**os.environ, **ONE_THREAD}
     done = subprocess.run(
         words, capture_output=True, text=True, cwd=ROOT, check=False, env=alone
     )  # threads do not fork

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from data_schemas.causes import lies_in_machine
 from data_schemas.errors import TelltaleError
 
 
@@ -21,11 +22,19 @@ class Problem(_Frozen):
     stream: str | None = None
     file: str | None = None
     time_s: float | None = None
+    machine: bool = Field(False, description="a disk, right, memory or network failed: another run may do better")
 
     @classmethod
     def of(cls, error: TelltaleError, severity: Literal["error", "warning", "note"] = "error") -> Problem:
         """The same, from an error."""
-        return cls(severity=severity, what=str(error), stream=error.stream, file=error.file, time_s=error.time_s)
+        return cls(
+            severity=severity,
+            what=str(error),
+            stream=error.stream,
+            file=error.file,
+            time_s=error.time_s,
+            machine=lies_in_machine(error),
+        )
 
 
 class StreamSync(_Frozen):
@@ -34,8 +43,9 @@ class StreamSync(_Frozen):
     stream: str
     clock: str
     method: Literal[
-        "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"
-    ]
+        "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "wall", "pairs", "lsl",
+        "assumed",
+    ]  # fmt: skip
     offset_s: float = Field(description="session time minus device time at the stream's first sample")
     drift_ppm: float
     ci95_ms: float | None = Field(None, description="half width of the offset's 95 % interval; null if not measured")
@@ -60,7 +70,7 @@ class SyncCheck(_Frozen):
 
     own: str = Field(description="stream, or clock as stated")
     against: str
-    by: str = Field(description="markers, sound, motion, ltc, flash, offset, pairs; pulse and lips are proofs")
+    by: str = Field(description="markers, sound, motion, ltc, flash, wall, offset, pairs; pulse and lips are proofs")
     off_ms: float | None = Field(None, description="by how much the own stream would have to move; null if unknown")
     ci95_ms: float | None = Field(None, description="half width of its 95 % interval")
     confidence: float | None = Field(None, ge=0, le=1)

@@ -34,10 +34,12 @@ STREAM_KINDS: dict[str, str] = {
 
 NOBODYS_KINDS = ("markers", "pulse", "sync_audio", "cues", "ignore")
 """Kinds that may record nobody in particular."""
-CUE_NAMES = ("markers", "sound", "motion", "ltc", "flash", "frame_index")
+CUE_NAMES = ("markers", "sound", "motion", "ltc", "flash", "frame_index", "wall")
 """What two streams may share that relates their clocks."""
 
-Alignment = Literal["offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"]
+Alignment = Literal[
+    "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "wall", "pairs", "lsl", "assumed"
+]  # fmt: skip
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=64)]
 
 
@@ -70,8 +72,9 @@ class Clock(_Strict):
     align: Alignment = Field(
         "assumed",
         description="offset: as stated here; markers, sound, motion, ltc, flash, frame_index: by what two streams, "
-        "own and against, both recorded (events, sound, movement, timecode, an LED, frame numbers); pairs: by pairs "
-        "of clock readings; lsl: by the XDF's clock offsets; assumed: nobody has said, so device zero is taken as "
+        "own and against, both recorded (events, sound, movement, timecode, an LED, frame numbers); wall: by the start "
+        "times that the files of own and against state, good to seconds; pairs: by pairs of clock readings; "
+        "lsl: by the XDF's clock offsets; assumed: nobody has said, so device zero is taken as "
         "session zero and the report warns",
     )
     offset_s: float = Field(0.0, description="session time of the device's time zero, seconds")
@@ -101,7 +104,7 @@ class EvidenceEntry(_Strict):
 
     own: Name
     against: Name
-    by: Literal["markers", "sound", "motion", "ltc", "flash", "frame_index"]
+    by: Literal["markers", "sound", "motion", "ltc", "flash", "frame_index", "wall"]
 
 
 class Region(_Strict):

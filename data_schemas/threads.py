@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _shared = False
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
+"""Environment by which numerical libraries take one thread when they are loaded."""
 
 
 @contextmanager
@@ -19,6 +21,38 @@ def one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def loading_for_one_thread() -> Iterator[None]:
+    """What is loaded within, by this process or by those that it starts, takes one thread; the environment is restored
+    after.
+    """
+    import os
+
+    before = {name: os.environ.get(name) for name in ONE_THREAD}
+    os.environ.update(ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+@contextmanager
+def sums_in_order() -> Iterator[None]:
+    """Within, numerical libraries take one thread, those that are loaded there too.
+
+    Products of matrices are added up in another order by several threads, and how many there are depends on the
+    machine: a study analysed by many workers would differ in the last digit from its sessions analysed one by one.
+    """
+    from threadpoolctl import threadpool_limits
+
+    with loading_for_one_thread(), threadpool_limits(1):
+        yield
 
 
 def share_the_cores() -> None:

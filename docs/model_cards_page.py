@@ -18,6 +18,7 @@ from modalities.face.spotting.base import SPOTTERS
 from modalities.face.synthesis.families import FAMILIES
 from pipeline.privacy.intended_use import STATEMENT
 from pipeline.simulate import face_portrait
+from pipeline.simulate.unit_model import BACKGROUND_FACES
 
 ROOT = Path(__file__).parents[1]
 FILE = Path(__file__).with_name("model_cards.md")
@@ -293,6 +294,10 @@ def _limits(card: Mapping[str, Any], model: Model) -> list[str]:
     if not model.faces:
         return said
     said.append("Every face is the same photograph with other proportions, moved by one table of muscles.")
+    still = card.get("still_faces")
+    if still is not None and still != len(BACKGROUND_FACES):
+        rebuilt = f"the command draws {len(BACKGROUND_FACES)} by now, so that a rebuild gives other numbers"
+        said.append(f"These weights were made of {still} still faces; {rebuilt}.")
     if any(key.startswith("threshold") for key in card):
         said.append("Thresholds were set on the very faces that the figures are of.")
     return said

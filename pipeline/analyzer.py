@@ -13,13 +13,14 @@ from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet, grid
 from data_schemas.recording import Session
 from data_schemas.result import ChannelSummary, Problem, ResultRecord
+from data_schemas.threads import sums_in_order
 from modalities.registry import load_encoder
 from pipeline import __version__, steps
 from pipeline.config import Config
 from pipeline.joining import baseline_of
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
-from pipeline.memory import give_back
+from pipeline.memory import give_back, keep_large_apart
 from pipeline.outcome import Result, has_failed
 from pipeline.privacy.consent import require_nobody_withdrawn, require_usable, weights_named
 from pipeline.proving import prove
@@ -69,6 +70,11 @@ class Analyzer:
             NothingUsableError: not one stream gave anything; the message lists why.
             TelltaleError: any first problem, when the configuration is strict.
         """
+        keep_large_apart()
+        with sums_in_order():
+            return self._run(folder, hook)
+
+    def _run(self, folder: str | Path, hook: Hook) -> Result:
         root = Path(folder)
         manifest = load_manifest(root)
         root = root.parent if root.suffix == ".toml" else root
@@ -98,7 +104,9 @@ class Analyzer:
         events = [event for encoding in encodings for event in encoding.events] + incongruences
         timeline, channels, told = self._tabulate(session, encodings, tracks, events, labels)
         give_back()
-        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused, *unlabelled, *told]))
+        provenance, unread = _trace(recording, encodings, self.config)
+        self._stop_if_strict(unread)
+        problems = list(dict.fromkeys([*session.problems, *failed, *doubts, *unfused, *unlabelled, *told, *unread]))
         if not any(encoding.track.valid.any() for encoding in encodings):
             sparse = [p for p in problems if p.severity == "error"]
             if not any(encoding.spec.channel != "context" for encoding in encodings):
@@ -116,7 +124,7 @@ class Analyzer:
             exit_status=1 if has_failed(problems, session.sync) else 0,
             channels=channels,
             problems=problems,
-            provenance=_trace(recording, encodings, self.config),
+            provenance=provenance,
             caveats=CAVEATS,
         )
         journal.note("run done", exit_status=record.exit_status)
@@ -222,7 +230,7 @@ def _nothing(root: Path, problems: Sequence[Problem]) -> NothingUsableError:
     )
 
 
-def _trace(recording: Any, encodings: Sequence[Encoding], config: Config) -> list[Any]:
+def _trace(recording: Any, encodings: Sequence[Encoding], config: Config) -> tuple[list[Any], list[Problem]]:
     from pipeline.provenance import trace
 
     return trace(recording, encodings, config)

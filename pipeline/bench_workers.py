@@ -12,11 +12,11 @@ from multiprocessing import get_context
 from typing import TypeVar
 
 from data_schemas.errors import TelltaleError
+from data_schemas.threads import end_with_parent, loading_for_one_thread
 
 Task = TypeVar("Task")
 Answer = TypeVar("Answer")
 
-_ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 _DIED = "the worker process died over it; perhaps the memory was not enough (fewer jobs need less)"
 
 
@@ -87,24 +87,17 @@ def _executor(jobs: int) -> Iterator[Executor]:
 @contextmanager
 def _pool(jobs: int) -> Iterator[Executor]:
     """Worker processes; libraries read how many threads they may use when they are loaded, so they are told before."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(dict.fromkeys(_ONE_THREAD, "1"))
-    try:
-        with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin) as executor:
-            yield executor
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    with (
+        loading_for_one_thread(),
+        ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=_begin) as executor,
+    ):
+        yield executor
 
 
 def _begin() -> None:
     """A worker's first act."""
     import cv2
 
-    from data_schemas.threads import end_with_parent
     from pipeline.cli.terminal import silence_native_libraries
 
     end_with_parent()

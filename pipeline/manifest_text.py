@@ -40,6 +40,7 @@ _CLOCKS = """
 #   align = "offset"  with offset_s = ... (and drift_ppm)        measured by you
 #   align = "markers" with own = "<stream of this clock>" and against = "<stream of another clock>"   both saw them
 #           (or "sound", "motion", "ltc", "flash": both recorded it; kind = "sync_audio" is sound for clocks only)
+#   align = "wall"    with own and against as above: by the start times that their files state, good to seconds
 #   align = "pairs"   with pairs = [[this clock, session clock], ...]   readings in seconds
 #   align = "lsl"                                                one XDF file
 #   reference = true                                             this clock is the session clock

@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from data_schemas.errors import UnreadableFileError
 from data_schemas.features import Encoding
 from data_schemas.recording import Recording
-from data_schemas.result import Provenance
+from data_schemas.result import Problem, Provenance
 from pipeline import __version__
 from pipeline.config import Config
 
@@ -25,10 +26,15 @@ def hash_file(path: Path) -> str:
     return digest.hexdigest()
 
 
-def trace(recording: Recording, encodings: Sequence[Encoding], config: Config) -> list[Provenance]:
-    """One record per step of a run: what ran, in which version, with which parameters, on which content."""
-    files = sorted({file for stream in recording.streams.values() for file in stream.info.files})
-    hashes = {_below(file, recording.root): hash_file(Path(file)) for file in files if Path(file).is_file()}
+def trace(
+    recording: Recording, encodings: Sequence[Encoding], config: Config
+) -> tuple[list[Provenance], list[Problem]]:
+    """One record per step of a run: what ran, in which version, with which parameters, on which content.
+
+    Returns:
+        The records, and a problem for each recording that cannot be read to its end: it has no hash.
+    """
+    hashes, problems = _hashes(recording)
     libraries = {}
     for name in _LIBRARIES:
         try:
@@ -56,7 +62,34 @@ def trace(recording: Recording, encodings: Sequence[Encoding], config: Config) -
     shipped = Path(__file__).resolve().parent.parent / "fusion" / "weights" / "default.safetensors"
     used = weights or shipped
     fusion_inputs = {used.name: hash_file(used)} if used.is_file() else {}
-    return [*records, Provenance(step="fuse", version=__version__, parameters=fusion, inputs=fusion_inputs)]
+    fused = Provenance(step="fuse", version=__version__, parameters=fusion, inputs=fusion_inputs)
+    return [*records, fused], problems
+
+
+def _hashes(recording: Recording) -> tuple[dict[str, str], list[Problem]]:
+    """Of each recording, by its path in the session; and those that the disk does not read to the end."""
+    readers: dict[str, str] = {}
+    for name, stream in recording.streams.items():
+        for file in stream.info.files:
+            readers.setdefault(file, name)
+    hashes: dict[str, str] = {}
+    problems: list[Problem] = []
+    for file in sorted(readers):
+        if not Path(file).is_file():
+            continue
+        try:
+            hashes[_below(file, recording.root)] = hash_file(Path(file))
+        except OSError as error:
+            refusal = UnreadableFileError(
+                "the recording cannot be read to its end, so a part of what it holds may be missing",
+                file=file,
+                stream=readers[file],
+                got=error.strerror,
+                mend="Copy it again, or from a backup.",
+            )
+            refusal.__cause__ = error
+            problems.append(Problem.of(refusal))
+    return hashes, problems
 
 
 def _below(file: str, root: Path) -> str:

@@ -32,6 +32,7 @@ def align(recording: Recording) -> tuple[dict[str, ClockMap], SyncReport, list[P
     - "markers", "sound", "motion", "ltc", "flash": what two streams share is compared (`sync/cues/`); chains of clocks
       are followed to the reference. Where that fails - a stream missing, nothing in common, clocks that wait for each
       other - the clock falls back to its stated offset, with an error.
+    - "wall": the start times that the files of two streams state; good to seconds, and never without a warning.
     - "pairs": readings of this clock and of the session clock, fitted robustly.
     - "lsl": readers of XDF give LSL seconds with the clock offsets applied, so all LSL clocks share one time. If the
       reference is an LSL clock that time is session time; else the `offset_s` stated for an LSL clock relates it, and
@@ -140,7 +141,8 @@ def _problems(recording: Recording, alignments: Mapping[str, Alignment], report:
         listed = ", ".join(on_it)
         if one.failure:
             used = "its stated offset" if one.method == "offset" else "; ".join(one.doubts)
-            problems.append(Problem(severity="error", what=f"{one.failure} (used instead: {used})", stream=stream))
+            what = f"{one.failure} (used instead: {used})"
+            problems.append(Problem(severity="error", what=what, stream=stream, machine=one.machine))
         elif one.residual_ms is not None and one.tolerance_ms is not None and one.residual_ms > one.tolerance_ms:
             what = (
                 f"clock '{name}' ({listed}): residual {one.residual_ms:.1f} ms exceeds its tolerance of "

@@ -37,7 +37,7 @@ class Estimate:
 
     Attributes:
         method: Name of the cue ("markers", "sound", "motion", "ltc", "flash", "frame_index",
-            "lsl", "pairs", "pulse", "lips").
+            "wall", "lsl", "pairs", "pulse", "lips").
         own: Name of the stream, or file, whose clock is mapped.
         against: Name of the stream on whose clock it is mapped.
         anchor_ns: Time on the own clock at which `offset_s` holds: the middle of what was measured.

@@ -16,6 +16,7 @@ CUES: dict[str, str] = {
     "ltc": "sync.cues.ltc:LtcEvidence",
     "flash": "sync.cues.flash:FlashEvidence",
     "frame_index": "sync.cues.frame_index:FrameIndexEvidence",
+    "wall": "sync.cues.pairs:WallClockEvidence",
 }
 """Name in the manifest -> "module:Class"."""
 

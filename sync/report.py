@@ -19,8 +19,9 @@ from sync.estimate import Curve, Estimate
 from sync.quality import effective_hz, rate_deviation
 
 Method = Literal[
-    "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "pairs", "lsl", "assumed"
-]
+    "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "wall", "pairs", "lsl",
+    "assumed",
+]  # fmt: skip
 Verdict = Literal["pass", "warn", "fail"]
 
 SURE = 0.8
@@ -42,6 +43,7 @@ class Alignment:
         failure: What went wrong, with the mend; "" if nothing did.
         doubts: What makes it less than sure.
         tolerance_ms: Largest RMS residual that the manifest allows.
+        machine: The failure lies in the machine: a disk that did not read, too little memory.
     """
 
     map: ClockMap
@@ -50,6 +52,7 @@ class Alignment:
     failure: str = ""
     doubts: tuple[str, ...] = ()
     tolerance_ms: float | None = None
+    machine: bool = False
 
     @property
     def residual_ms(self) -> float | None:
@@ -225,6 +228,7 @@ def _judge(
         "ltc": "by timecode",
         "flash": "by light flashes",
         "frame_index": "by frame numbers",
+        "wall": "by the start times of the files",
         "pairs": "by pairs of clock readings",
         "lsl": "by the LSL clock offsets",
         "assumed": "",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from data_schemas.causes import lies_in_machine
 from data_schemas.errors import ClockError, TelltaleError
 from data_schemas.intervals import Interval
 from data_schemas.recording import SESSION_CLOCK, Recording
@@ -115,7 +116,8 @@ class Resolver:
             found = compare(self.recording.streams, entry.own, entry.against, entry.by)
         except TelltaleError as error:
             fallback = self._fallback(name, clock)
-            return replace(fallback, failure=f"clock '{name}' could not be aligned by {entry.by}: {error}")
+            failure = f"clock '{name}' could not be aligned by {entry.by}: {error}"
+            return replace(fallback, failure=failure, machine=lies_in_machine(error))
         self.links.append(Link(name, target, found))
         doubts = doubts_of(found)
         beyond = self._alignment(target)

@@ -73,3 +73,27 @@ def test_a_module_that_keeps_an_error_of_its_import_keeps_nothing_of_ours(tmp_pa
         env={**os.environ, "PYTHONPATH": os.pathsep.join((root, str(tmp_path)))},
     ).stdout  # fmt: skip
     assert said.splitlines() == ["False", "True True", "No module named 'no_such_module'"]
+
+
+POOLS = """
+import os
+import numpy, threadpoolctl
+from data_schemas.threads import sums_in_order
+def threads(): return {one["num_threads"] for one in threadpoolctl.threadpool_info()}
+before = threads()
+with sums_in_order():
+    loaded = threads()
+    import scipy.linalg
+    print(loaded | threads(), os.environ["OMP_NUM_THREADS"])
+print(threads() <= before | {1}, os.environ.get("OMP_NUM_THREADS"), before != {1})
+"""
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="one core has one thread")
+def test_sums_are_taken_in_one_thread_by_what_is_loaded_and_what_will_be() -> None:
+    root = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    free = {name: value for name, value in os.environ.items() if not name.endswith("_NUM_THREADS")}
+    said = subprocess.run(
+        [sys.executable, "-c", POOLS], capture_output=True, text=True, check=True, env={**free, "PYTHONPATH": root}
+    ).stdout
+    assert said.splitlines() == ["{1} 1", "True None True"]

@@ -18,7 +18,7 @@ from docs.model_cards_page import BUNDLED, FILE, MODELS, PACKAGES, flat, model_o
 from fusion.effect_table import TABLE, sourced_effects
 from modalities.face.spotting.base import SPOTTERS
 from pipeline.simulate.face_portrait import PHOTOGRAPHS
-from pipeline.simulate.unit_model import RESPONSE_FACES
+from pipeline.simulate.unit_model import BACKGROUND_FACES, RESPONSE_FACES
 
 ROOT = Path(_json_schemas).resolve().parents[1]
 SHEET = ROOT / "docs" / "data_sheet.md"
@@ -174,6 +174,11 @@ def test_the_sheet_says_of_sizes_what_the_cards_say() -> None:
         f"{measured['sessions']} rendered sessions, {measured['minutes']:g} minutes",
     ):
         assert words in text, words
+    said = (f"(a rebuild draws {len(BACKGROUND_FACES)})", f"draws {len(BACKGROUND_FACES)} by now")
+    for words, page_ in zip(said, (text, FILE.read_text(encoding="utf-8")), strict=True):
+        assert (words in page_) == (units["still_faces"] != len(BACKGROUND_FACES)), (
+            "what was seen, and what a rebuild sees"
+        )
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,8 +22,11 @@ from data_schemas.session import StreamEntry
 from data_schemas.stream import Audio, Marks, Signal, Video
 from modalities.readers import open_stream, probe
 from modalities.readers.registry import READERS
+from pipeline.batch.discovery import find_sessions
 from pipeline.batch.layout import Layout
+from pipeline.batch.plan import plan
 from pipeline.batch.worker import run_session
+from pipeline.config import Config
 from pipeline.simulate.session import simulate_session
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -189,18 +193,34 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @unreadable
 @pytest.mark.skipif(sys.platform == "win32", reason="forks")
-def test_a_session_whose_disk_does_not_read_says_so_and_is_whole_after_another_run(study: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["physio.csv", "voice.wav"])
+def test_a_session_whose_disk_does_not_read_says_so_and_is_whole_after_another_run(
+    name: str, study: Path, tmp_path: Path
+) -> None:
+    """Other channels go on; the next run of the batch, without `--retry`, tries it again; the one after keeps it."""
     peace, war = Layout(tmp_path / "peace"), Layout(tmp_path / "war")
     for layout in (peace, war):
         layout.make(study)
-    manifest, bad = study / "sim" / "session.toml", study / "sim" / "physio.csv"
+    manifest, bad = study / "sim" / "session.toml", study / "sim" / name
     words = [sys.executable, "-c", IN_ANOTHER_PROCESS, str(bad), str(manifest), str(war.root)]
     run = subprocess.run(words, capture_output=True, text=True, cwd=ROOT, timeout=300, check=False)
     assert run.returncode == 0, run.stderr
     answer = json.loads(run.stdout.splitlines()[-1])
     assert answer["failed_reads"]
-    assert "physio.csv" in answer["reason"] and ("Input/output error" in answer["reason"] or "cut" in answer["reason"])
-    assert answer["exit_status"] in (1, 2)
+    assert name in answer["reason"]
+    assert (answer["status"], answer["exit_status"], answer["cause"]) == ("done", 1, "machine")
+    problems = json.loads((war.root / "sim" / "result.json").read_text(encoding="utf-8"))["problems"]
+    told = [one for one in problems if one["machine"]]
+    assert told and {Path(one["file"]).name for one in told} == {name}
+    assert {one["severity"] for one in told} == {"error"}
+
+    places = find_sessions(study)
+    first = plan(places, war, Config(), study)[0].state
+    war.note(replace(first, **{key: answer[key] for key in ("status", "reason", "exit_status", "cause")}))
+    assert [one.todo for one in plan(places, war, Config(), study)] == ["run"]
     assert run_session(job(manifest, peace.root, "sim"))["status"] == "done"
-    assert run_session(job(manifest, war.root, "sim"))["status"] == "done"
+    again = run_session(job(manifest, war.root, "sim"))
+    assert (again["status"], again["exit_status"], again["cause"]) == ("done", 0, "")
     assert bytes_apart(war.root, peace.root, ["sim"]) == 0
+    war.note(replace(first, status="done", exit_status=0, cause=""))
+    assert [one.todo for one in plan(places, war, Config(), study)] == ["keep"]

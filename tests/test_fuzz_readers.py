@@ -1,18 +1,21 @@
-"""Spoilt recordings: read, or refused with a reason, in little time and memory, whatever was done to them."""
+"""Spoilt recordings, manifests and coders' files: read, or refused with a reason, in little time and memory."""
 
 from __future__ import annotations
 
 import json
+import random
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from benchmarks.fuzz_coding import CODERS, coded_seeds, exercise_coding
+from data_schemas.errors import TelltaleError
 from modalities.readers.registry import READERS
 
 ROOT = Path(__file__).resolve().parent.parent
-ALL = [*READERS, "manifest"]
+ALL = [*READERS, "manifest", *CODERS]
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="forks and limits of POSIX")
 
@@ -35,6 +38,20 @@ def test_every_reader_stands_some_spoilt_inputs() -> None:
     assert list(rows) == ALL
     assert {row["tried"] for row in rows.values()} == {40}
     assert all(row["read"] for row in rows.values()), "the recordings that inputs are made from are readable"
+
+
+@pytest.mark.parametrize("reader", CODERS)
+def test_coders_files_that_inputs_are_made_from_can_be_imported(reader: str, tmp_path: Path) -> None:
+    """All but the timeline, which is no file of a coder, though it is often taken for one."""
+    (tmp_path / "seeds").mkdir()
+    for number, seed in enumerate(coded_seeds(reader, tmp_path / "seeds")):
+        root = tmp_path / str(number)
+        root.mkdir()
+        for name, data in seed.files.items():
+            (root / name).write_bytes(data)
+        said: list[TelltaleError] = []
+        tried = [exercise_coding(reader, root, seed, random.Random(way), said.append) for way in range(8)]
+        assert any(tried) == (seed.name != "timeline.csv"), f"{seed.name}: {said[0]}"
 
 
 @pytest.mark.long

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from data_schemas.errors import InvalidValueError, ManifestError, MissingExtraError, MissingFileError
+from data_schemas.threads import ONE_THREAD
 from pipeline.batch.engine import local, require_safe, running
 from pipeline.batch.run import run_batch
 from pipeline.batch.slurm import load_profile
 from pipeline.batch.waiting import waiting_told
-from pipeline.batch.worker import THREADS, run_session
+from pipeline.batch.worker import run_session
 from pipeline.cli.batch_display import Lines
 from pipeline.config import Config
 from pipeline.simulate.session import simulate_study
@@ -37,7 +38,7 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A scheduler and two workers as processes of their own, on loopback; its address."""
     folder = tmp_path_factory.mktemp("dask")
     file = folder / "scheduler.json"
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), **dict.fromkeys(THREADS, "2")}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), **dict.fromkeys(ONE_THREAD, "2")}
     common = [sys.executable, "-m", "distributed.cli"]
     scheduler = [*common, "dask_scheduler"]
     begin = "from distributed.cli.dask_{0} import main; main()"
@@ -96,7 +97,7 @@ def test_every_kind_of_worker_takes_one_thread(cluster: str, kind: str, tmp_path
         "torch": "__import__('torch').get_num_threads()",
         "cv2": "__import__('cv2').getNumThreads()",
         "pools": "[one['num_threads'] for one in __import__('threadpoolctl').threadpool_info()]",
-        "environment": f"[__import__('os').environ.get(name) for name in {THREADS}]",
+        "environment": f"[__import__('os').environ.get(name) for name in {tuple(ONE_THREAD)}]",
         "process": "__import__('os').getpid()",
     }
     with local(1) if kind == "local" else running(cluster) as client:
@@ -240,13 +241,51 @@ def test_slurm_workers_talk_by_tls(certificates: Path, tmp_path: Path, monkeypat
     assert "tls://" in log and "tcp://" not in log
 
 
-def test_without_certificates_slurm_workers_are_not_started(tmp_path: Path) -> None:
-    from importlib.util import find_spec
+@pytest.fixture
+def keyless(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing to make keys with, whether or not the package `cryptography` is installed here."""
+    monkeypatch.setitem(sys.modules, "cryptography", None)
 
+
+@pytest.mark.usefixtures("keyless")
+def test_without_certificates_slurm_workers_are_not_started(tmp_path: Path) -> None:
     from pipeline.batch.slurm import slurm
 
     pytest.importorskip("dask_jobqueue")
-    if find_spec("cryptography") is not None:
-        pytest.skip("keys can be made here")
     with pytest.raises(MissingExtraError, match="tls_ca"), slurm(load_profile(profile(tmp_path, "")), tmp_path):
         pass
+
+
+@pytest.mark.usefixtures("keyless")
+def test_slurm_workers_never_talk_without_tls(tmp_path: Path) -> None:
+    """What is said and done where neither Slurm nor dask-jobqueue is needed to find out."""
+    from pipeline.batch.slurm import _security
+
+    with pytest.raises(MissingExtraError) as caught:
+        _security(load_profile(profile(tmp_path, "")))
+    said = str(caught.value)
+    assert "by TLS" in said and "no certificates" in said
+    assert "tls_ca, tls_cert and tls_key" in said and "pip install cryptography" in said, "both ways out are named"
+
+    for name in ("ca", "cert", "key"):
+        (tmp_path / f"{name}.pem").write_text(name)
+    named = 'tls_ca = "ca.pem"\ntls_cert = "cert.pem"\ntls_key = "key.pem"\n'
+    made = _security(load_profile(profile(tmp_path, named)))
+    assert made.require_encryption is True
+    for role in ("client", "scheduler", "worker"):
+        keys = made.get_tls_config_for_role(role)
+        assert keys["ca_file"] == str(tmp_path / "ca.pem")
+        assert (keys["cert"], keys["key"]) == (str(tmp_path / "cert.pem"), str(tmp_path / "key.pem"))
+
+
+@pytest.mark.usefixtures("keyless")
+def test_a_batch_without_certificates_for_slurm_ends_with_that_message(telltale, tmp_path: Path) -> None:
+    """On the command line, as far as dask-jobqueue and cryptography let it: a sentence with a mend, never a start."""
+    simulate_study(tmp_path / "study", 1, seconds=10, seed=1, fidelity="signal")
+    for text, said in (('tls_ca = "ca.pem"\n', "Give all three or none"), (_NOWHERE, "no such certificate or key")):
+        run = telltale("batch", tmp_path / "study", "-o", tmp_path / "out", "--slurm", profile(tmp_path, text))
+        assert run.returncode == 2 and said in " ".join(run.stderr.split()), run.stderr
+        assert not (tmp_path / "out" / "sim01").exists()
+
+
+_NOWHERE = 'tls_ca = "ca.pem"\ntls_cert = "cert.pem"\ntls_key = "key.pem"\n'

@@ -16,10 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from data_schemas.errors import InvalidValueError, UnreadableFileError
+from data_schemas.errors import InvalidValueError, TelltaleError, UnreadableFileError
+from data_schemas.result import Problem
 from pipeline.batch.content import program_version
 from pipeline.batch.discovery import find_sessions
-from pipeline.batch.failures import cause_of, words
+from pipeline.batch.failures import Cause, cause_of, words
 from pipeline.batch.layout import Layout, State
 from pipeline.batch.lock import BusyError, held
 from pipeline.batch.plan import plan
@@ -270,10 +271,27 @@ def test_what_lies_in_the_machine_is_tried_again_and_what_lies_in_the_recording_
     for errors, cause, todo in (([*machine, wrapped], "machine", "run"), (recording, "session", "keep")):
         for error in errors:
             assert cause_of(error) == cause, error
+            if isinstance(error, TelltaleError):
+                assert Problem.of(error).machine == (cause == "machine"), "and so does what a channel failed for"
         layout.note(State("sim", "failed", words(errors[0]), mark, 2, cause=cause))  # type: ignore[arg-type]
         entry = plan(places, layout, Config(), study)[0]
         assert entry.todo == todo
         assert ("--retry" in entry.state.reason) == (todo == "keep")
+
+
+@pytest.mark.parametrize(("cause", "todo"), [("machine", "run"), ("session", "keep")])
+def test_what_is_done_in_part_for_the_machine_is_tried_again(
+    cause: Cause, todo: str, session: Path, layout: Layout, tmp_path: Path
+) -> None:
+    study = session.parent.parent
+    places = find_sessions(study)
+    mark = plan(places, layout, Config(), study)[0].state.fingerprint
+    write_sample(tmp_path / "sample").rename(layout.root / "sim")
+    layout.note(State("sim", "done", "in part: x", mark, 1, cause=cause))
+    (entry,) = plan(places, layout, Config(), study)
+    assert entry.todo == todo
+    assert entry.why == ("done in part before" if todo == "run" else "")
+    assert plan(places, layout, Config(), study, retry=True)[0].todo == "run"
 
 
 def test_a_file_is_whole_or_as_it_was(tmp_path: Path) -> None:

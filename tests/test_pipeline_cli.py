@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from benchmarks.fuzz_seeds import seeds_of
 from data_schemas.json_schemas import schema_text
 from pipeline.export.events import COLUMNS
 
@@ -122,6 +123,35 @@ def test_sync_apply_writes_what_was_measured(telltale: Telltale, copy: Path) -> 
     assert rows["physio"]["offset_s"] == pytest.approx(truth["offset_s"], abs=0.02)
     report = json.loads(telltale("sync", copy, "--json").stdout)["rows"]
     assert {row["method"] for row in report if row["clock"] == "physio"} == {"offset"}
+
+
+def test_clocks_by_headers_are_warned_of_and_never_written_down(telltale: Telltale, tmp_path: Path) -> None:
+    """`align = "wall"`: an EDF that began 22 s after another, by what the two say of themselves."""
+    whole = next(one for one in seeds_of("edf", tmp_path) if one.name == "r.edf").files["r.edf"]
+    folder = tmp_path / "s"
+    folder.mkdir()
+    (folder / "a.edf").write_bytes(whole)
+    (folder / "b.edf").write_bytes(whole.replace(b"02.02.2110.20.30", b"02.02.2110.20.52"))
+    text = """
+schema_version = 1
+name = "s"
+consent = { scope = ["analyse"], date = 2025-01-01 }
+people = [{ id = "p01" }]
+clocks.lab = { reference = true }
+clocks.watch = { align = "wall", own = "eda", against = "ecg" }
+streams = [
+  { name = "ecg", kind = "ecg", file = "a.edf", columns = ["ECG II"], clock = "lab" },
+  { name = "eda", kind = "eda", file = "b.edf", columns = ["GSR"], clock = "watch" },
+]
+"""
+    (folder / "session.toml").write_text(text, encoding="utf-8")
+    run = telltale("sync", folder, "--json")
+    rows = {row["stream"]: row for row in json.loads(run.stdout)["rows"]}
+    assert (rows["eda"]["method"], rows["eda"]["offset_s"], rows["eda"]["verdict"]) == ("wall", 22, "warn")
+    assert "wrong by seconds" in " ".join(run.stderr.split())
+    apply = telltale("sync", "apply", folder, "--json")
+    assert json.loads(apply.stdout)["rows"] == [] and "watch (wall, warn)" in apply.stderr
+    assert (folder / "session.toml").read_text(encoding="utf-8") == text
 
 
 def test_sync_that_fails_says_why(telltale: Telltale, copy: Path) -> None:

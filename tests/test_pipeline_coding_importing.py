@@ -280,3 +280,98 @@ def test_the_timeline_is_not_taken_for_the_events(result: Path, layout: str) -> 
     with pytest.raises(MissingTrackError, match=r"this is the timeline; the events are in a_events\.csv") as found:
         import_coding(result, result.parent / "a.csv", "anna")
     assert found.value.mend == "Import a_events.csv." and found.value.got is None
+
+
+OWN = "person,channel,kind,onset_s,offset_s,apex_s,score,label,details\nada,face,micro,{0},1.5,{1},{2},AU4,{3}\n"
+FROM_BORIS = "Behavior,Start (s),Stop (s),Media file,Subject\nmicro,{0},1.5,face.mp4,ada\nblink\n"
+OWN_EAF = """<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT AUTHOR="" DATE="2025-01-01" VERSION="3.0" FORMAT="3.0"
+ xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:noNamespaceSchemaLocation="x.xsd">
+<HEADER TIME_UNITS="milliseconds"><MEDIA_DESCRIPTOR MEDIA_URL="{1}" MIME_TYPE="video/mp4" TIME_ORIGIN="{2}"/></HEADER>
+<TIME_ORDER><TIME_SLOT TIME_SLOT_ID="t1" TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="t2" TIME_VALUE="{0}"/></TIME_ORDER>
+<TIER LINGUISTIC_TYPE_REF="t" TIER_ID="face.micro@ada"><ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="a1"
+ TIME_SLOT_REF1="t1" TIME_SLOT_REF2="t2"><ANNOTATION_VALUE>AU4</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>
+</TIER><LINGUISTIC_TYPE LINGUISTIC_TYPE_ID="t" TIME_ALIGNABLE="true"/></ANNOTATION_DOCUMENT>"""
+GRID = """File type = "ooTextFile"
+Object class = "TextGrid"
+0 8 <exists> 1 "IntervalTier" "face.micro@ada" 0 8 1 {0} 1.5 "AU4"
+"""
+FAR = "1e300"
+DEEP = "[" * 50_000
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("far.csv", OWN.format(FAR, "", "", ""), "line 2 .* no time of a recording"),
+        ("endless.csv", OWN.format("inf", "", "", ""), "line 2 .* no time of a recording"),
+        ("apex.csv", OWN.format("1", "1e400", "", ""), "values of an annotation"),
+        ("score.csv", OWN.format("1", "", "nan", ""), "values of an annotation"),
+        ("list.csv", OWN.format("1", "", "", '"[[1, 2]]"'), "values of an annotation"),
+        ("deep.csv", OWN.format("1", "", "", DEEP), "line 2 .* without end"),
+        ("half.csv", OWN.format("1", "", "", '"{""a"": ""\\ud800""}"'), "line 2"),
+        ("long.csv", OWN.format("1", "", "", "x" * 200_000), "damaged.*field larger"),
+        ("far_boris.csv", FROM_BORIS.format(FAR), "line 2 .* no time of a recording"),
+        ("short_boris.csv", FROM_BORIS.format("1"), "line 3"),
+        ("far.eaf", OWN_EAF.format("9" * 25, "face.mp4", "0"), "something else there.*no time"),
+        ("origin.eaf", OWN_EAF.format("1200", "face.mp4", "0.5"), "something else there"),
+        ("media.eaf", OWN_EAF.format("1200", "//[x", "0"), "something else there"),
+        ("far.TextGrid", GRID.format("1e300"), "tier 'face.micro@ada' has an impossible time"),
+    ],
+)
+def test_impossible_values_are_refused_where_they_stand(result: Path, name: str, text: str, says: str) -> None:
+    """Each of these ended in a traceback, or in a layer that could not be read again."""
+    file = result.parent / name
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match=f"(?s){says}") as caught:
+        import_coding(result, file, "anna", clock="session" if name.endswith("Grid") else None)
+    assert caught.value.file == str(file)
+    assert not (result / "coding" / "anna.jsonl").exists()
+
+
+def test_the_same_files_with_possible_values_are_read(result: Path) -> None:
+    """So that the refusals above are of the values, not of the files."""
+    for name, text in (
+        ("a.csv", OWN.format("1", "1.2", "0.5", '"{""a"": 1}"')),
+        ("b.csv", FROM_BORIS.format("1").replace("blink\n", "")),
+        ("a.eaf", OWN_EAF.format("1200", "face.mp4", "5")),
+        ("a.TextGrid", GRID.format("1")),
+    ):
+        (result.parent / name).write_text(text, encoding="utf-8")
+        clock = "session" if name.endswith("Grid") else None
+        done = import_coding(result, result.parent / name, f"coder-{name}", clock=clock)
+        assert [one for one in done.rows if one["kind"] == "micro" and one["events"] == 1], name
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [{"zero_s": 1e300}, {"zero_s": "nan"}, {"drift_ppm": 1e308}, {"drift_ppm": None}, {"clock": "x", "zero_s": []}],
+)
+def test_an_impossible_clock_in_a_file_is_refused(result: Path, spoilt: dict[str, object]) -> None:
+    file = exported(result, "csv")
+    beside = result.parent / "a.json"
+    said = json.loads(beside.read_text(encoding="utf-8"))
+    beside.write_text(json.dumps({**said, "time": {**said["time"], **spoilt}}), encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match="clock cannot be understood") as caught:
+        import_coding(result, file, "anna")
+    assert caught.value.file == str(file)
+
+
+def test_a_file_beside_a_table_that_says_nonsense_is_refused(result: Path) -> None:
+    file = exported(result, "csv")
+    beside = result.parent / "a.json"
+    said = json.loads(beside.read_text(encoding="utf-8"))
+    for nonsense in ([["ada", "face"]], 3, [[["ada"], "face", "micro"]]):
+        beside.write_text(json.dumps({**said, "coded": nonsense}), encoding="utf-8")
+        with pytest.raises(UnreadableFileError, match=r"under 'coded'.*take the \.json away"):
+            import_coding(result, file, "anna")
+
+
+def test_words_with_line_ends_of_other_scripts_stay_in_one_line_of_the_layer(result: Path) -> None:
+    """U+2028, U+2029 and U+0085 end lines for Python, not for JSON."""
+    file = result.parent / "a.csv"
+    file.write_text(OWN.format("1", "", "", "").replace("AU4", "a\u2028b\u2029c\u0085d"), encoding="utf-8")
+    made = import_coding(result, file, "anna")
+    labels = [one.after.label for one in Layer.open(result, "anna").edits if one.after is not None]
+    assert labels == ["a\u2028b\u2029c\u0085d"]
+    assert made.layer.edits == Layer.open(result, "anna").edits

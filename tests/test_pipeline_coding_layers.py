@@ -108,3 +108,32 @@ def test_what_is_no_layer_is_refused(tmp_path: Path) -> None:
     layer.file.write_text(layer.file.read_text(encoding="utf-8") + '{"number": 2, "action"\n', encoding="utf-8")
     with pytest.raises(UnreadableFileError, match="line 2"):
         Layer.open(tmp_path, "anna")
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"event": ["m1"]}, {"comment": 3}, {"undoes": [[1]]}, {"scopes": [[["ada"], "face", "micro"]]},
+        {"scopes": [["ada", "face"]]}, {"scopes": [["ada", None, "micro"]]}, {"source": "x"}, {"time": None},
+        {"after": {"onset_ns": "1"}}, {"after": {"onset_ns": -(10**30)}}, {"after": {"label": None}},
+        {"after": {"details": []}}, {"after": {"score": "high"}}, {"after": {"kind": 1}},
+    ],
+)  # fmt: skip
+def test_a_line_with_impossible_values_is_named(spoilt: dict, tmp_path: Path) -> None:
+    """Read without a word, it ended in a traceback where the layer was used."""
+    layer = Layer.open(tmp_path, "anna")
+    layer.add(NEW)
+    said = json.loads(layer.file.read_text(encoding="utf-8"))
+    more = {"after": {**said["after"], **spoilt.pop("after")}} if "after" in spoilt else {}
+    layer.file.write_text(json.dumps({**said, **spoilt, **more}) + "\n", encoding="utf-8")
+    with pytest.raises(UnreadableFileError, match="line 1 of a coder's layer is damaged"):
+        Layer.open(tmp_path, "anna")
+
+
+@pytest.mark.parametrize(("data", "says"), [(b"\xff\xfe{}\n", "no UTF-8"), (b"[" * 50_000 + b"\n", "line 1")])
+def test_a_layer_that_is_no_text_of_lines_is_refused(data: bytes, says: str, tmp_path: Path) -> None:
+    (tmp_path / "coding").mkdir()
+    (tmp_path / "coding" / "anna.jsonl").write_bytes(data)
+    with pytest.raises(UnreadableFileError, match=says) as caught:
+        Layer.open(tmp_path, "anna")
+    assert "anna.jsonl" in str(caught.value)

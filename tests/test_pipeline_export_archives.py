@@ -17,7 +17,13 @@ import pandas as pd
 import pynwb
 import pytest
 
-from data_schemas.errors import ConsentError, InvalidValueError, MissingExtraError, NothingUsableError
+from data_schemas.errors import (
+    ConsentError,
+    InvalidValueError,
+    MissingExtraError,
+    NothingUsableError,
+    UnreadableFileError,
+)
 from modalities.face.spotting.megc import read_table
 from pipeline.export.content import Content, read_content
 from pipeline.export.events import as_rows
@@ -99,6 +105,20 @@ def test_recordings_need_consent_to_share(result: Path, tmp_path: Path) -> None:
     with pytest.raises(ConsentError, match="de-identified"):
         export_result(result, "bids", tmp_path / "b", deidentify=True, options={"bep047": "draft-2026"})
     assert not (tmp_path / "b").exists(), "nothing half-written is left"
+
+
+def test_a_recording_that_is_damaged_is_named(result: Path, tmp_path: Path) -> None:
+    """FFmpeg's "Cannot allocate memory" for a length in the file, and its "Invalid data"."""
+    other = tmp_path / "session"
+    shutil.copytree(result.parent / "sample", other)
+    video = other / "face.mp4"
+    whole = video.read_bytes()
+    at = whole.find(b"stts") + 8
+    for spoilt, said in ((whole[:at] + b"\x7f\xff\xff\xff" + whole[at + 4 :], "a length in it"), (whole[:100], "")):
+        video.write_bytes(spoilt)
+        with pytest.raises(UnreadableFileError, match=f"cannot be opened .*face.mp4.*{said}"):
+            export_result(result, "bids", tmp_path / "b", session=other, options={"bep047": "draft-2026"})
+        assert not (tmp_path / "b").exists()
 
 
 def test_nwb_is_valid_and_holds_the_values(result: Path, content: Content, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -55,6 +56,47 @@ def test_command_prints_what_it_wrote(result: Path, tmp_path: Path, telltale: Co
     assert left.returncode == 1 and "left out" in left.stderr
     wrong = telltale("export", result, "--to", "csv", "-o", tmp_path / "a.csv", "--option", "layout")
     assert wrong.returncode == 2 and "NAME=VALUE" in wrong.stderr
+
+
+@pytest.mark.parametrize(
+    ("consent", "share", "told"),
+    [
+        ('scope = ["analyse", "share"]', "yes", ""),
+        ('scope = ["analyse"]', "no", "records no consent to share"),
+        ('scope = ["analyse", "share"]\ndate = 2020-01-01\nexpires = 2021-01-01', "no", "expired on 2021-01-01"),
+        ("scope = 3", "unknown", "no consent to share could be looked up"),
+        (None, "unknown", "--session"),
+    ],
+)
+def test_an_export_without_consent_to_share_is_for_ones_own_analysis_and_the_log_says_so(
+    consent: str | None,
+    share: str,
+    told: str,
+    result: Path,
+    tmp_path: Path,
+    here: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TELLTALE_HOME", str(tmp_path / "home"))
+    shutil.copytree(result.parent, tmp_path / "copy")
+    folder, manifest = tmp_path / "copy" / "result", tmp_path / "copy" / "sample" / "session.toml"
+    if consent is None:
+        shutil.rmtree(manifest.parent)
+    else:
+        text = manifest.read_text(encoding="utf-8")
+        manifest.write_text(text.replace('scope = ["analyse", "share", "train"]', consent), encoding="utf-8")
+    record = json.loads((folder / "result.json").read_text(encoding="utf-8"))
+    (folder / "result.json").write_text(json.dumps({**record, "recordings": str(manifest.parent)}), encoding="utf-8")
+    for words in ((), ("--deidentify",)):
+        done = here("export", folder, "--to", "csv", "-o", tmp_path / f"a{len(words)}.csv", *words)
+        assert done.returncode == 0, done.stderr
+        said = " ".join(done.stderr.split())
+        assert ("For your own analysis only, not to be handed on" in said) == (share != "yes")
+        assert told in said
+        assert ("pseudonyms do not replace consent" in said) == (share != "yes" and bool(words))
+        lines = [json.loads(line) for line in (tmp_path / "home" / "audit.jsonl").read_text().splitlines()]
+        assert lines[-1]["what"] == "export ended"
+        assert (lines[-1]["consent_to_share"], lines[-1]["deidentified"]) == (share, bool(words))
 
 
 def test_refusals_say_what_to_do(result: Path, tmp_path: Path) -> None:

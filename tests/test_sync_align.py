@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import errno
+from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -7,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data_schemas.errors import NothingUsableError
+from data_schemas.errors import NothingUsableError, UnreadableFileError
 from data_schemas.recording import Recording
 from data_schemas.session import Manifest
-from data_schemas.stream import Mark, Marks, Signal, Stream, StreamInfo
+from data_schemas.stream import Audio, Mark, Marks, Signal, Stream, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
 from sync.align import align, synchronize
 
@@ -378,3 +381,60 @@ def test_evidence_that_cannot_be_used_warns() -> None:
     _, report, problems = align(made)
     assert [one.verdict for one in report.checks] == ["too_weak"]
     assert [one.severity for one in problems if "could not be used" in one.what] == ["warning"]
+
+
+@pytest.mark.parametrize(("number", "machine"), [(errno.EIO, True), (errno.EINVAL, False)])
+def test_a_clock_that_a_disk_error_left_unaligned_says_that_it_lies_in_the_machine(number: int, machine: bool) -> None:
+    def broken(first: int, count: int) -> np.ndarray:
+        raise UnreadableFileError("not readable as sound", file="a.wav") from OSError(number, "no")
+
+    times = shared_events(1)
+    axis = Regular.from_rate(8000, 800_000)
+    sound = Audio(info=StreamInfo("beeps", "pulse", "mic"), axis=axis, source=broken, channels=1)
+    made = recording(
+        {"lab": {"reference": True}, "mic": {"align": "markers", "own": "beeps", "against": "events"}},
+        table("events", "lab", times), sound, signal("eda", "mic", kind="eda"),
+    )  # fmt: skip
+    (problem,) = [one for one in synchronize(made).problems if one.severity == "error"]
+    assert "not readable as sound" in problem.what and problem.machine == machine
+
+
+def with_header(name: str, clock: str, start: datetime | None) -> Signal:
+    made = signal(name, clock, kind="eda" if name == "eda" else "ecg")
+    return replace(made, info=replace(made.info, wall_start=start))
+
+
+NOON = datetime(2024, 5, 1, 12)
+BY_HEADERS = {"lab": {"reference": True}, "watch": {"align": "wall", "own": "eda", "against": "ecg"}}
+
+
+def test_a_clock_by_the_start_times_of_files_is_related_to_seconds_and_never_without_a_warning() -> None:
+    session = synchronize(
+        recording(
+            BY_HEADERS, with_header("ecg", "lab", NOON), with_header("eda", "watch", NOON + timedelta(seconds=22))
+        )
+    )
+    assert session.streams["eda"].times_ns[0] == 22 * S
+    found = row(session.sync, "eda")
+    assert (found.method, found.verdict, found.offset_s) == ("wall", "warn", 22)
+    assert found.ci95_ms >= 2000
+    (problem,) = session.problems
+    assert problem.severity == "warning" and "wrong by seconds" in problem.what
+
+
+def test_a_clock_by_headers_that_state_nothing_fails_and_says_so() -> None:
+    session = synchronize(recording(BY_HEADERS, with_header("ecg", "lab", NOON), with_header("eda", "watch", None)))
+    (problem,) = [one for one in session.problems if one.severity == "error"]
+    assert "aligned by wall" in problem.what and "no start time" in problem.what and problem.stream == "eda"
+    assert row(session.sync, "eda").verdict == "fail"
+
+
+@pytest.mark.parametrize(("late_s", "verdict"), [(23.0, "agrees"), (3622.0, "contradicts")])
+def test_start_times_of_files_check_a_clock_that_is_stated(late_s: float, verdict: str) -> None:
+    clocks = {"lab": {"reference": True}, "watch": {"align": "offset", "offset_s": 22.0}}
+    late = with_header("eda", "watch", NOON + timedelta(seconds=late_s))
+    evidence = [{"own": "eda", "against": "ecg", "by": "wall"}]
+    session = synchronize(recording(clocks, with_header("ecg", "lab", NOON), late, evidence=evidence))
+    assert session.streams["eda"].times_ns[0] == pytest.approx(22 * S, abs=1_000_000), "a header moves no stated clock"
+    (check,) = [one for one in session.sync.checks if one.by == "wall"]
+    assert check.verdict == verdict

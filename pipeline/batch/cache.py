@@ -70,6 +70,8 @@ class StepCache:
             return _unpack_session(data, recording)
 
         session = self.step("synchronize", key, "json", make, read)
+        if any(one.machine for one in session.problems[len(recording.problems) :]):  # another run may do better
+            self._drop("synchronize", key)
         hook("synchronize", 1, 1)
         return session
 
@@ -123,6 +125,10 @@ class StepCache:
         self._used.add(path.name)
         self.made.append(name)
         return read(data)
+
+    def _drop(self, name: str, key: str) -> None:
+        for path in self._folder.glob(f"{name}-{key}-*"):
+            path.unlink(missing_ok=True)
 
     def drop_unused(self) -> None:
         """Delete what no step of this run asked for: steps on former inputs, with former settings or versions."""

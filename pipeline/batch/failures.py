@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Iterator
 from typing import Literal
 
-from data_schemas.errors import MissingExtraError, TelltaleError, WorkerDiedError
+from data_schemas.causes import NO_RIGHT, NO_SPACE, lies_in_machine
+from data_schemas.errors import TelltaleError
 
 Cause = Literal["", "machine", "session"]
 """What a failure lies in: the machine's room, rights, memory or network, or the session's own files and settings."""
-
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
-_MACHINE = {
-    *_NO_SPACE, *_NO_RIGHT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ETIMEDOUT,
-    errno.EBUSY, errno.EAGAIN, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE,
-    errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV, errno.ENXIO,
-}  # fmt: skip
 
 
 class OtherProgramError(TelltaleError, RuntimeError):
@@ -33,27 +25,12 @@ def cause_of(error: BaseException) -> Cause:
 
     What a library's error was made into ours from counts too.
     """
-    return "machine" if any(_is_machines(one) for one in _chain(error)) else "session"
-
-
-def _is_machines(error: BaseException) -> bool:
-    ours = (MemoryError, TimeoutError, ConnectionError, WorkerDiedError, MissingExtraError, OtherProgramError)
-    return isinstance(error, ours) or (isinstance(error, OSError) and error.errno in _MACHINE)
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    """An error and what it came from."""
-    seen: set[int] = set()
-    one: BaseException | None = error
-    while one is not None and id(one) not in seen:
-        seen.add(id(one))
-        yield one
-        one = one.__cause__
+    return "machine" if isinstance(error, OtherProgramError) or lies_in_machine(error) else "session"
 
 
 def is_no_space(error: BaseException) -> bool:
     """Whether the system refused to write because there is no room."""
-    return isinstance(error, OSError) and error.errno in _NO_SPACE
+    return isinstance(error, OSError) and error.errno in NO_SPACE
 
 
 def words(error: BaseException) -> str:
@@ -63,9 +40,9 @@ def words(error: BaseException) -> str:
         return " ".join(text.split())
     where = f" ({error.filename})" if isinstance(error, OSError) and error.filename else ""
     number = error.errno if isinstance(error, OSError) else None
-    if number in _NO_SPACE:
+    if number in NO_SPACE:
         return f"no space is left to write{where}. Make room and run again: finished steps are kept."
-    if number in _NO_RIGHT:
+    if number in NO_RIGHT:
         return f"permission denied{where}. Give yourself the right to it, or name another folder."
     if isinstance(error, MemoryError) or number == errno.ENOMEM:
         return "the memory was not enough. Run again with fewer jobs (-j)."

@@ -48,7 +48,7 @@ class State:
         took_s: Seconds of work.
         people: Whom it shows.
         source: The manifest.
-        cause: What a failure lies in; only what lies in the session needs to be asked for again.
+        cause: What it lies in that it failed or is done in part; only for what lies in the session `--retry` is needed.
     """
 
     session: str

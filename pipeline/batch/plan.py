@@ -55,9 +55,9 @@ def plan(
     """What is to be done about each session.
 
     A session is kept if its result, or its failure, is of the same manifest, recordings, settings and program. One that
-    failed for a reason that lies in the machine (no space, no right, no memory, a worker that died) is run again; one
-    that failed for another, or is done in part, with `retry`, for a disk may have failed to read only once. One without
-    consent, or without a manifest, is skipped.
+    failed, or is done in part, for a reason that lies in the machine (no space, no right, no memory, a disk that does
+    not read, a worker that died) is run again; for another, with `retry`. One without consent, or without a manifest,
+    is skipped.
 
     Args:
         places: The sessions.
@@ -106,7 +106,7 @@ def _entry(
         reason = known.reason if known.reason.endswith(_AGAIN) else f"{known.reason} {_AGAIN}".strip()
         return Entry(place, "keep", State(**{**vars(known), "reason": reason}), size)
     whole = layout.is_done(place.name)
-    if known.status == "done" and whole and not (retry and known.exit_status):
+    if known.status == "done" and whole and known.cause != "machine" and not (retry and known.exit_status):
         return Entry(place, "keep", known, size)
     why = "failed before" if known.status == "failed" else "done in part before" if whole else "its result is gone"
     return Entry(place, "run", run, size, why, stages=stages_of(manifest))

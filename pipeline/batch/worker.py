@@ -7,17 +7,18 @@ import shutil
 import time
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import TelltaleError
 from data_schemas.hook import Hook, silent
-from data_schemas.threads import share_the_cores
-from pipeline.batch.failures import OtherProgramError, cause_of, words
+from data_schemas.threads import ONE_THREAD, share_the_cores
+from pipeline.batch.failures import Cause, OtherProgramError, cause_of, words
 from pipeline.batch.layout import Layout
 
+if TYPE_CHECKING:
+    from pipeline.outcome import Result
+
 TOPIC = "telltale-progress"
-THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-"""Environment variables by which numerical libraries learn how many threads to take."""
 _EVERY_S = 0.5
 
 
@@ -30,8 +31,8 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
             silenced). Plain values, for they travel between machines.
 
     Returns:
-        `status` ("done" or "failed"), `reason`, `cause` of a failure, `exit_status`, `took_s`, and the steps `taken`
-        from the cache, `made` anew, and found `spoilt`.
+        `status` ("done" or "failed"), `reason`, `cause` of what failed or is done in part, `exit_status`, `took_s`, and
+        the steps `taken` from the cache, `made` anew, and found `spoilt`.
     """
     from pipeline.analyzer import Analyzer
     from pipeline.batch.cache import StepCache
@@ -61,7 +62,7 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
         result.save(draft, final=layout.root / session)
         layout.land(draft, session)
         steps.drop_unused()
-        answer |= {"status": "done", "exit_status": result.exit_status, "reason": _shortcomings(result)}
+        answer |= {"status": "done", **_shortcomings(result)}
     except (TelltaleError, OSError, MemoryError) as error:
         answer |= {"reason": words(error), "cause": cause_of(error)}
     finally:
@@ -70,14 +71,16 @@ def run_session(job: dict[str, Any]) -> dict[str, Any]:
     return {**answer, "took_s": round(time.monotonic() - started, 3)}
 
 
-def _shortcomings(result: Any) -> str:
-    """What makes the exit status of a result 1, in one line."""
+def _shortcomings(result: Result) -> dict[str, Any]:
+    """Of a session that is done: its `exit_status`, what makes it 1 as `reason` (one line), and the `cause` of that."""
     if not result.exit_status:
-        return ""
-    serious = [one.what for one in result.record.problems if one.severity == "error"]
-    found = serious or [one.what for one in result.record.problems if one.severity == "warning"] or ["see sync.json"]
+        return {"exit_status": 0, "reason": "", "cause": ""}
+    serious = [one for one in result.record.problems if one.severity == "error"]
+    found = serious or [one for one in result.record.problems if one.severity == "warning"]
+    what = " ".join(found[0].what.split()) if found else "see sync.json"
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""
-    return f"in part: {' '.join(found[0].split())}{more}"
+    cause: Cause = "machine" if any(one.machine for one in serious) else "session"
+    return {"exit_status": 1, "reason": f"in part: {what}{more}", "cause": cause}
 
 
 def _reporter(session: str) -> Hook:
@@ -116,7 +119,7 @@ def take_one_thread() -> None:
 
     Workers share the cores of a machine already; and sums are taken in the same order on every machine.
     """
-    os.environ |= dict.fromkeys(THREADS, "1")
+    os.environ |= ONE_THREAD
     import cv2
     import torch
     from threadpoolctl import threadpool_limits

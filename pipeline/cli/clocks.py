@@ -80,7 +80,7 @@ def register(app: typer.Typer) -> None:
         maps: dict[str, tuple[float, float]] = {}
         held = []
         for one in sync.streams:
-            if one.verdict == "fail" or one.method in ("reference", "assumed"):
+            if one.verdict == "fail" or one.method in ("reference", "assumed", "wall"):
                 held.append(f"{one.clock} ({one.method}, {one.verdict})")
                 continue
             found = found_maps.get(one.clock)
@@ -89,7 +89,7 @@ def register(app: typer.Typer) -> None:
                 continue
             maps[one.clock] = (found.offset_s_at(0), found.drift_ppm_at(0))
         note = f"measured by telltale sync ({', '.join(sorted({s.method for s in sync.streams}))})"
-        changed = write_clocks(recording.root / MANIFEST_NAME, maps, note)
+        changed = write_clocks(recording.root / MANIFEST_NAME, maps, note) if maps else []
         rows = [{"clock": name, "offset_s": maps[name][0], "drift_ppm": maps[name][1]} for name in changed]
         show_table(rows, f"Written into {recording.root / MANIFEST_NAME}", as_json)
         if held:

@@ -53,6 +53,7 @@ def register(app: typer.Typer) -> None:
                 hook=hook,
             )
         records.note_export(result, *done.files)
+        records.end_with_results("export", result, deidentified=deidentify, consent_to_share=done.share)
         for note in done.notes:
             say(note, "yellow")
         if deidentify:

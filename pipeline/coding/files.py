@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from data_schemas.errors import InvalidValueError, MissingFileError, NothingUsableError, UnreadableFileError
 from data_schemas.event import Event
+from data_schemas.time import NS_PER_S
 from pipeline.coding.compare import Found
 from pipeline.coding.layers import Scope
 from pipeline.export.clock import FileClock
 from pipeline.export.content import Content
 from pipeline.export.tiers import CHANNELS, MS, TierName, label_of
+
+MOST_S = 4e9
+"""No time in a file lies farther from its zero (clocks that count from 1970 are at 1.8e9); nanoseconds end at 9e9 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +151,11 @@ def _clock(path: Path, raw: RawFile, content: Content, named: str | None) -> Fil
     if named is not None:
         return content.clock(named)
     if "time" in raw.about:
-        return FileClock.of_dict(raw.about["time"])
+        try:
+            return FileClock.of_dict(raw.about["time"])
+        except UnreadableFileError as error:
+            error.file = str(path)
+            raise
     if raw.clock is not None:
         return raw.clock
     known = ", ".join(["session", *(medium.stream for medium in content.media)])
@@ -181,7 +190,11 @@ def _found(note: Note, meant: TierName, clock: FileClock, path: Path) -> Found:
     apex = note.values.get("apex_s")
     score, details = note.values.get("score"), note.values.get("details")
     try:
-        apex_ns = None if apex is None else _within(round(float(apex) * 1e9), onset, offset)
+        apex_ns = None if apex is None else _within(at_ns(float(apex)), onset, offset)
+        if score is not None and not math.isfinite(float(score)):
+            raise ValueError(f"a score of {score}")
+        if not isinstance(details or {}, Mapping):
+            raise TypeError("details are no table")
         event = Event(
             channel=meant.channel,
             kind=meant.kind,
@@ -210,10 +223,51 @@ def _within(apex_ns: int, onset_ns: int, offset_ns: int) -> int | None:
     return inside if abs(inside - apex_ns) <= MS else None
 
 
+def at_ns(seconds: float) -> int:
+    """A time in a coder's file, seconds, as nanoseconds.
+
+    Raises:
+        ValueError: it is no number, or lies farther away than any clock of a recording counts.
+    """
+    if not abs(seconds) <= MOST_S:
+        raise ValueError(f"{seconds:g} s is no time of a recording")
+    return round(seconds * NS_PER_S)
+
+
+def ms_at_ns(text: str | int) -> int:
+    """A time in whole milliseconds as nanoseconds, exactly.
+
+    Raises:
+        ValueError: as `at_ns`.
+    """
+    ms = int(text)
+    at_ns(ms / 1000)
+    return ms * MS
+
+
+def parse_json(text: str) -> Any:
+    """What a JSON text says.
+
+    Raises:
+        ValueError: it is none, holds what no file can (half a character, not-a-number), or lists within lists by the
+            thousand.
+    """
+    try:
+        said = json.loads(text, parse_constant=_no_number)
+        json.dumps(said, ensure_ascii=False).encode()
+    except RecursionError as error:
+        raise ValueError("values within values without end") from error
+    return said
+
+
+def _no_number(word: str) -> NoReturn:
+    raise ValueError(f"{word} is no number")
+
+
 def parse_values(text: str) -> dict[str, Any]:
     """Apex, score and details from their JSON text; {} where a coder has put something else there."""
     try:
-        said = json.loads(text)
+        said = parse_json(text)
     except ValueError:
         return {}
     return {key: said[key] for key in ("apex_s", "score", "details") if key in said} if isinstance(said, dict) else {}

@@ -8,6 +8,12 @@ from typing import Any
 
 from data_schemas.event import Event
 
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "channel": (str,), "kind": (str,), "label": (str,), "person": (str, type(None)), "onset_ns": (int,),
+    "offset_ns": (int,), "apex_ns": (int, type(None)), "score": (int, float, type(None)), "details": (Mapping,),
+}  # fmt: skip
+"""What the values of an event are in JSON."""
+
 
 def identify(events: Sequence[Event]) -> dict[str, Event]:
     """Events by identity, in order: "m" and 12 hexadecimal digits of what and when it is.
@@ -50,6 +56,11 @@ def of_dict(said: Mapping[str, Any]) -> Event:
     Raises:
         KeyError, TypeError, InvalidValueError: something is missing or impossible.
     """
+    for name, kinds in _KINDS.items():
+        if not isinstance(said[name], kinds) or isinstance(said[name], bool):
+            raise TypeError(f"'{name}' of an event is {said[name]!r:.100}")
+        if name.endswith("_ns") and said[name] is not None and abs(said[name]) >= 1 << 63:
+            raise TypeError(f"'{name}' of an event is beyond what nanoseconds count")
     return Event(
         channel=said["channel"],
         kind=said["kind"],

@@ -279,13 +279,19 @@ def _line(one: Edit) -> str:
 
 def _read(file: Path) -> list[Edit]:
     edits = []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    try:
+        text = file.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise UnreadableFileError(
+            "a coder's layer is no UTF-8 text: it is damaged", file=file, got=str(error)
+        ) from error
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         try:
             said = json.loads(line)
             if said["action"] not in get_args(Action) or said["number"] != number:
                 raise ValueError(f"{said['action']} {said['number']}")
             edits.append(_edit(said))
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise UnreadableFileError(
                 f"line {number} of a coder's layer is damaged", file=file, got=str(error)
             ) from error
@@ -293,7 +299,12 @@ def _read(file: Path) -> list[Edit]:
 
 
 def _edit(said: Mapping[str, Any]) -> Edit:
-    return Edit(
+    """The edit of one line.
+
+    Raises:
+        KeyError, TypeError, ValueError: something is missing or is not what it should be.
+    """
+    made = Edit(
         number=said["number"],
         time=said["time"],
         coder=said["coder"],
@@ -306,3 +317,10 @@ def _edit(said: Mapping[str, Any]) -> Edit:
         undoes=tuple(said.get("undoes", ())),
         source=said.get("source", {}),
     )
+    texts = [made.time, made.coder, made.event, made.comment]
+    texts += [text for scope in made.scopes for text in scope if text is not None]
+    if not all(isinstance(text, str) for text in texts) or any(None in scope[1:] for scope in made.scopes):
+        raise TypeError("a name, a remark or a time is no text")
+    if not all(isinstance(number, int) for number in made.undoes) or not isinstance(made.source, Mapping):
+        raise TypeError("what it takes back, or where it came from, is not understood")
+    return made

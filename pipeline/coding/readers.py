@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import json
 import tempfile
 from collections.abc import Mapping
 from io import StringIO
@@ -14,14 +13,14 @@ from xml.etree import ElementTree
 
 from data_schemas.errors import MissingTrackError, UnreadableFileError
 from data_schemas.plain_xml import parse_xml
-from data_schemas.time import NS_PER_S
-from pipeline.coding.files import Note, RawFile, parse_values
+from pipeline.coding.files import Note, RawFile, at_ns, ms_at_ns, parse_json, parse_values
+from pipeline.coding.layers import Scope
 from pipeline.export.boris import NOBODY, parse_comment
 from pipeline.export.clock import FileClock
 from pipeline.export.content import Content
 from pipeline.export.elan import PROPERTY, SCHEMA
 from pipeline.export.textgrid import ABOUT, read_textgrid
-from pipeline.export.tiers import CHANNELS, MS, VALUES
+from pipeline.export.tiers import CHANNELS, VALUES
 
 NAMED_SCHEMA = "{http://www.w3.org/2001/XMLSchema-instance}noNamespaceSchemaLocation"
 OWN = ("channel", "kind", "onset_s", "offset_s")
@@ -47,17 +46,20 @@ def read_eaf(path: Path, content: Content) -> RawFile:
             for annotation, (first, last, text, _) in aligned.items():
                 start, end = eaf.timeslots[first], eaf.timeslots[last]
                 if start is not None and end is not None:
-                    notes.append(Note(int(start) * MS, int(end) * MS, text or "", values.get(annotation, {})))
+                    notes.append(Note(ms_at_ns(start), ms_at_ns(end), text or "", values.get(annotation, {})))
             if len(notes) < len(aligned):
                 skipped.append(f"{name}: {len(aligned) - len(notes)} annotations (no time of their own)")
             if aligned or not _depends(eaf, name):
                 tiers[name] = notes
+        about = _json(next((text for name, text in eaf.properties if name == PROPERTY), None))
+        clock = _media_clock(eaf, content)
     except ElementTree.ParseError as error:
         raise UnreadableFileError("the ELAN file is damaged", file=path, got=str(error)) from error
-    except (KeyError, IndexError, TypeError, ValueError) as error:
-        raise UnreadableFileError("the ELAN file lacks what it refers to", file=path, got=str(error)) from error
-    about = _json(next((text for name, text in eaf.properties if name == PROPERTY), None))
-    return RawFile(tiers, about, _media_clock(eaf, content), skipped=tuple(skipped))
+    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
+        raise UnreadableFileError(
+            "the ELAN file lacks what it refers to, or has something else there", file=path, got=str(error)
+        ) from error
+    return RawFile(tiers, about, clock, skipped=tuple(skipped))
 
 
 def _open_eaf(path: Path) -> Any:
@@ -88,7 +90,7 @@ def _media_clock(eaf: Any, content: Content) -> FileClock | None:
         for medium in content.media:
             if medium.file is not None and medium.file.name == name:
                 own = FileClock(medium.stream, medium.start_ns, medium.drift_ppm)
-                origin = int(linked.get("TIME_ORIGIN", 0) or 0) * MS
+                origin = ms_at_ns(linked.get("TIME_ORIGIN", 0) or 0)
                 return FileClock(medium.stream, int(own.to_session(origin)), medium.drift_ppm)
     return None
 
@@ -97,7 +99,7 @@ def read_praat(path: Path, content: Content) -> RawFile:
     """Tiers of a TextGrid; the values of an interval are those of the values interval that it overlaps most.
 
     Raises:
-        UnreadableFileError: it is no TextGrid.
+        UnreadableFileError: it is no TextGrid, or a time in it is none.
     """
     read = {tier.name: tier.intervals for tier in read_textgrid(path)}
     about = _json(read[ABOUT][0][2]) if read.get(ABOUT) else {}
@@ -111,7 +113,10 @@ def read_praat(path: Path, content: Content) -> RawFile:
             shared = [min(end, b) - max(start, a) for a, b, _ in values]
             best = max(range(len(shared)), key=shared.__getitem__) if shared and max(shared) > 0 else None
             said = parse_values(values[best][2]) if best is not None else {}
-            notes.append(Note(round(start * NS_PER_S), round(end * NS_PER_S), text, said))
+            try:
+                notes.append(Note(at_ns(start), at_ns(end), text, said))
+            except ValueError as error:
+                raise UnreadableFileError(f"tier '{name}' has an impossible time", file=path, got=str(error)) from error
         tiers[name] = notes
     return RawFile(tiers, about)
 
@@ -121,14 +126,28 @@ def read_table(path: Path, content: Content) -> RawFile:
 
     Raises:
         MissingTrackError: it has neither; the message lists the columns.
-        UnreadableFileError: a time is no number; the message names the line.
+        UnreadableFileError: a row cannot be understood; the message names the line.
     """
     text = path.read_text(encoding="utf-8-sig")
+    reader = _rows(text)
+    try:
+        return _as_table(path, text, reader, content)
+    except csv.Error as error:
+        raise UnreadableFileError(
+            "the table is damaged", file=path, got=f"{error} (before line {reader.line_num + 1})"
+        ) from error
+
+
+def _rows(text: str) -> csv.DictReader[str]:
+    """Rows of a table, by tabs where its first line has any; cells that a row lacks are empty."""
     tab = "\t" in text.partition("\n")[0]
-    reader = csv.DictReader(StringIO(text, newline=""), delimiter="\t" if tab else ",")
+    return csv.DictReader(StringIO(text, newline=""), delimiter="\t" if tab else ",", restval="")
+
+
+def _as_table(path: Path, text: str, reader: csv.DictReader[str], content: Content) -> RawFile:
     columns = reader.fieldnames or []
     about = _sidecar(path)
-    coded = tuple((person, channel, kind) for person, channel, kind in about.get("coded", ()))
+    coded = _coded(about, path)
     tiers: dict[str, list[Note]] = {}
     own = set(OWN) <= set(columns)
     if not own and columns[:2] in (["person", "time_s"], ["time_s", "person"]):
@@ -151,9 +170,25 @@ def read_table(path: Path, content: Content) -> RawFile:
         try:
             name, note = _own_row(row) if own else _boris_row(row)
         except (TypeError, ValueError) as error:
-            raise UnreadableFileError(f"line {reader.line_num} has no times", file=path, got=str(error)) from error
+            raise UnreadableFileError(f"line {reader.line_num} makes no event", file=path, got=str(error)) from error
         tiers.setdefault(name, []).append(note)
     return RawFile(tiers, about, FileClock() if own else _boris_clock(text, columns, content), coded)
+
+
+def _coded(about: Mapping[str, Any], path: Path) -> tuple[Scope, ...]:
+    """Person, channel and kind of which the file beside the table says that all events are in it."""
+    try:
+        scopes = tuple((person, str(channel), str(kind)) for person, channel, kind in about.get("coded", ()))
+        if not all(person is None or isinstance(person, str) for person, _, _ in scopes):
+            raise TypeError("a person is no name")
+    except (TypeError, ValueError) as error:
+        raise UnreadableFileError(
+            "the .json beside the table has something else under 'coded' than persons, channels and kinds",
+            file=path,
+            got=str(error),
+            mend="Export again, or take the .json away.",
+        ) from error
+    return scopes
 
 
 def _own_row(row: Mapping[str, str]) -> tuple[str, Note]:
@@ -162,7 +197,7 @@ def _own_row(row: Mapping[str, str]) -> tuple[str, Note]:
         if name in row:
             values[name] = float(row[name]) if row[name] else None
     if row.get("details"):
-        values["details"] = json.loads(row["details"])
+        values["details"] = parse_json(row["details"])
     person = f"@{row['person']}" if row.get("person") else ""
     note = Note(_ns(row["onset_s"]), _ns(row["offset_s"]), row.get("label") or "", values, row.get("comment") or "")
     return f"{row['channel']}.{row['kind']}{person}", note
@@ -188,9 +223,7 @@ def _boris_clock(text: str, columns: Any, content: Content) -> FileClock | None:
     column = next((name for name in ("Media file", "Media file name", "Source") if name in columns), None)
     if column is None:
         return None
-    tab = "\t" in text.partition("\n")[0]
-    rows = csv.DictReader(StringIO(text, newline=""), delimiter="\t" if tab else ",")
-    names = {Path((row[column] or "").replace("\\", "/")).name for row in rows}
+    names = {Path(row[column].replace("\\", "/")).name for row in _rows(text)}
     media = [one for one in content.media if one.file is not None and names == {one.file.name}]
     return content.clock(media[0].stream) if media else None
 
@@ -208,11 +241,11 @@ def _sidecar(path: Path) -> dict[str, Any]:
 
 def _json(text: str | None) -> dict[str, Any]:
     try:
-        said = json.loads(text or "")
+        said = parse_json(text or "")
     except ValueError:
         return {}
     return said if isinstance(said, dict) else {}
 
 
 def _ns(text: str) -> int:
-    return round(float(text) * NS_PER_S)
+    return at_ns(float(text))

@@ -11,6 +11,8 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.time import NS_PER_S, Int64Array, to_s
 
 FORMULA = "session_s = zero_s + (1 + drift_ppm / 1e6) * file_s"
+_MOST_S, _MOST_PPM = 4e9, 10_000.0
+"""A clock that is read is no farther away, and no more wrong: the times on it still count in nanoseconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,13 @@ class FileClock:
         """The clock that a file written by Telltale carries.
 
         Raises:
-            UnreadableFileError: it lacks a name, a zero or a drift.
+            UnreadableFileError: it lacks a name, a zero or a drift, or one of them is impossible.
         """
         try:
-            return cls(str(said["clock"]), round(float(said["zero_s"]) * NS_PER_S), float(said["drift_ppm"]))
+            zero_s, drift_ppm = float(said["zero_s"]), float(said["drift_ppm"])
+            if not abs(zero_s) <= _MOST_S or not abs(drift_ppm) <= _MOST_PPM:
+                raise ValueError("no clock is so far away, or so wrong")
+            return cls(str(said["clock"]), round(zero_s * NS_PER_S), drift_ppm)
         except (KeyError, TypeError, ValueError) as error:
             raise UnreadableFileError(
                 "what the file says of its clock cannot be understood", got=str(said)[:200], expected=FORMULA

@@ -7,11 +7,13 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
 from pipeline.export.content import Content, read_content
 from pipeline.export.format import Format, check_options, is_on, load_format
+from pipeline.privacy.consent import share_doubt
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class Exported:
         events: How many events of the result were wanted, all kinds; a format may have no room for some.
         people: How many people.
         rows: Of each file its rows, None where it is no table.
+        share: Whether the session's manifest records consent to share.
     """
 
     target: Path
@@ -33,6 +36,7 @@ class Exported:
     events: int
     people: int
     rows: tuple[int | None, ...] = ()
+    share: Literal["yes", "no", "unknown"] = "unknown"
 
 
 def export_result(
@@ -49,6 +53,9 @@ def export_result(
     hook: Hook = silent,
 ) -> Exported:
     """Write a result in another format.
+
+    One's own analysis needs no consent to share, so nothing is refused without it; a note says that it is missing.
+    Formats that hold recordings refuse by themselves.
 
     Args:
         folder: The result, as `analyze` left it.
@@ -78,6 +85,8 @@ def export_result(
         content = replace(content, events=Layer.existing(folder, coder).events(content.events), coder=coder)
     if kinds:
         content = content.only(kinds)
+    place = Path(given["session"]) if "session" in given else content.session
+    share, doubt = share_doubt(place)
     if deidentify:
         from pipeline.export.deidentify import Aliases, hide
 
@@ -85,7 +94,10 @@ def export_result(
     files, notes = write(form, content, target, given, overwrite)
     heads = 2 if given.get("units_row") and is_on(given, "units_row") else 1
     rows = tuple(rows_in(file, heads) for file in files)
-    return Exported(target, files, tuple(notes), len(content.events), len(content.people), rows)
+    if doubt:
+        besides = "; pseudonyms do not replace consent" if deidentify else ""
+        notes = [*notes, f"For your own analysis only, not to be handed on: {doubt}{besides}."]
+    return Exported(target, files, tuple(notes), len(content.events), len(content.people), rows, share)
 
 
 def rows_in(file: Path, heads: int = 1) -> int | None:

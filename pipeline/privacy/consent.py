@@ -5,12 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from data_schemas.errors import ConsentError
+from data_schemas.errors import ConsentError, TelltaleError
 from data_schemas.session import Manifest
 from data_schemas.weights import withdrawn
 from pipeline.batch.layout import read_json, write_json
+from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
 from pipeline.privacy import keys
 
 if TYPE_CHECKING:
@@ -21,6 +22,27 @@ _CARD_BYTES = 20_000_000
 
 class WithdrawnError(ConsentError):
     """Somebody in the session has withdrawn."""
+
+
+def share_doubt(session: Path | None) -> tuple[Literal["yes", "no", "unknown"], str]:
+    """Whether the people of a session agreed to what is made of it being handed on; and in words why not.
+
+    Args:
+        session: Its folder; None where it is not at hand.
+
+    Returns:
+        The answer, and a clause that names the manifest; "" for "yes".
+    """
+    if session is None:
+        return "unknown", "the session folder is not at hand (--session DIR), so no consent to share could be looked up"
+    path = session / MANIFEST_NAME
+    try:
+        require_consent(load_manifest(session), "share", path)
+    except ConsentError as error:
+        return "no", f"{error.what} ({path})"
+    except TelltaleError as error:
+        return "unknown", f"no consent to share could be looked up: {error.what} ({path})"
+    return "yes", ""
 
 
 def require_nobody_withdrawn(manifest: Manifest, path: Path, root: Path | None = None) -> None:

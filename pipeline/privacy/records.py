@@ -72,6 +72,13 @@ def note_export(folder: Path, *written: Path) -> None:
                 keys.note_place(root, "exports", path)
 
 
+def end_with_results(what: str, folder: Path, **figures: object) -> None:
+    """As `end`, for a command that works on what `analyze` or `batch` left."""
+    with suppress(OSError, TelltaleError):
+        for root in sessions_of(folder):
+            end(what, root, **figures)
+
+
 def note_report(results: Path, subjects: Iterable[str], folder: Path) -> dict[str, Any]:
     """Remember the report of a study before it is written; a home that fails was told of.
 

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from torch import nn
 
 RESPONSE_FACES, BACKGROUND_FACES = range(1, 513), range(2_001, 2_097)
-"""Identities; every one is another face."""
+"""Identities; every one is another face. The shipped weights were made of 40 still faces, as their card says."""
 UNITS_OF_FACE, BACKGROUND_S = 15, 6.0
 """Action units planted into each face; length of a face that shows nothing."""
 SPEECH = {"au26": 0.8, "au25": 0.5}
