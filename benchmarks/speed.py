@@ -4,8 +4,8 @@
 (`speed_floor`, same files, same run) and by step; growth with length, with the face camera's frame rate and picture
 size, with people; sessions per hour with one and two workers; how far the fused values of a
 GPU are from those of the CPU, where there is a GPU; and what was aimed at beside what was measured. Nothing is
-asserted: machines differ. `--full` adds half an hour and longer clips; `--docs FOLDER` writes `speed.md` and its
-picture, with the machine named; `--only NAME,...` measures some parts.
+asserted: machines differ. It takes half an hour on two cores; `--full` takes longer clips; `--docs FOLDER` writes
+`speed.md` and its picture, with the machine named; `--only NAME,...` measures some parts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ Rows = list[dict[str, str]]
 GOALS = "What was aimed at on two cores"
 RATES = (25.0, 50.0, 100.0, 200.0)
 SIZES = ((640, 480), (1280, 720), (1920, 1080))
-MINUTES, FULL_MINUTES = (1, 3, 10), (1, 3, 10, 30)
+MINUTES = (1, 3, 10, 30)
 
 
 class Bench:
@@ -38,7 +38,7 @@ class Bench:
 
     Args:
         folder: For the sessions; those that are there are used again.
-        full: Longer ones.
+        full: Longer clips.
 
     Attributes:
         costs: By what grew: its value and the cost.
@@ -46,7 +46,7 @@ class Bench:
     """
 
     def __init__(self, folder: Path, full: bool) -> None:
-        self._folder, self._full = folder, full
+        self._folder = folder
         self._clip_s = 30.0 if full else 12.0
         self.costs: dict[str, list[tuple[float, Cost]]] = {}
         self.reached: dict[str, float] = {}
@@ -76,12 +76,12 @@ class Bench:
         return table
 
     def length(self) -> Rows:
-        """Sessions of 1, 3, 10 (and 30) minutes."""
+        """Sessions of 1, 3, 10 and 30 minutes."""
         rows = self._grow(
             "minutes",
             [
                 (minutes, lengthen(self.base(), self._folder / f"minutes{minutes}", minutes))
-                for minutes in (FULL_MINUTES if self._full else MINUTES)
+                for minutes in MINUTES
             ],
         )
         peaks = {minutes: cost.peak_mb for minutes, cost in self.costs["minutes"]}
@@ -186,7 +186,7 @@ def main(arguments: list[str] | None = None) -> None:
     from pipeline.cli.terminal import silence_native_libraries
 
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--full", action="store_true", help="half an hour too, and longer clips")
+    parser.add_argument("--full", action="store_true", help="longer clips")
     parser.add_argument("--only", metavar="NAME,...", help=f"of {', '.join(PARTS)}")
     parser.add_argument("--docs", type=Path, metavar="FOLDER", help="write speed.md and its picture there")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="keep the sessions there, and use those it holds")

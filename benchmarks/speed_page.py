@@ -15,10 +15,11 @@ bare third-party work on the same files in the same run: decoding (PyAV), face m
 the shipped settings, dense inverse search flow, neurokit2's ECG and EDA, one Fourier pass over the sound. Your machine
 differs: run `make bench`.
 
-Beyond the floor a face picture costs the flow over two longer lags, registration, head, lids, pupils and quality; a
-body picture costs the fingers; an expression is decoded once more to tell its class, and for the report's pictures.
-Memory grows by about 1 kB for each face picture and by the timeline, 330 columns ten times a second, which are held
-until the result is written.
+Beyond the floor a face picture costs what takes the head's own motion out of the flow, registration, pupils, quality,
+skin and lids, and four times a second the flow over two longer lags; a body picture costs the fingers; an expression is
+decoded once more to tell its class, and for the report's pictures; starting costs some seconds of imports and models.
+Memory grows by about 1 kB for each face picture while the face is at work, by what each channel found, and by the
+timeline, 330 columns ten times a second, which is held until the result is written.
 """
 
 
