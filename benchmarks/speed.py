@@ -79,10 +79,7 @@ class Bench:
         """Sessions of 1, 3, 10 and 30 minutes."""
         rows = self._grow(
             "minutes",
-            [
-                (minutes, lengthen(self.base(), self._folder / f"minutes{minutes}", minutes))
-                for minutes in MINUTES
-            ],
+            [(minutes, lengthen(self.base(), self._folder / f"minutes{minutes}", minutes)) for minutes in MINUTES],
         )
         peaks = {minutes: cost.peak_mb for minutes, cost in self.costs["minutes"]}
         self.reached["memory"] = max(peaks.values()) / 1000
