@@ -1,9 +1,6 @@
 from __future__ import annotations
 
 import errno
-from dataclasses import replace
-from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,56 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data_schemas.errors import NothingUsableError, UnreadableFileError
-from data_schemas.recording import Recording
-from data_schemas.session import Manifest
-from data_schemas.stream import Audio, Mark, Marks, Signal, Stream, StreamInfo
-from data_schemas.time import NS_PER_S, Regular
+from data_schemas.stream import Audio, Stream, StreamInfo
+from data_schemas.time import Regular
 from sync.align import align, synchronize
-
-S = NS_PER_S
-
-
-def ns(seconds: np.ndarray | float) -> np.ndarray:
-    return np.rint(np.asarray(seconds) * S).astype(np.int64)
-
-
-def signal(name: str, clock: str, seconds: float = 100.0, start_s: float = 0.0, kind: str = "ecg") -> Signal:
-    axis = Regular.from_rate(50, round(seconds * 50), int(ns(start_s)))
-    return Signal(
-        info=StreamInfo(name, kind, clock), axis=axis, values=np.zeros((axis.n, 1)), columns=("a",), units=("mV",)
-    )
-
-
-def table(name: str, clock: str, times_s: np.ndarray, labels: list[str] | None = None) -> Marks:
-    labels = labels or [""] * len(times_s)
-    rows = [Mark(int(t), 0, label) for t, label in zip(ns(times_s), labels, strict=True)]
-    return Marks.of(StreamInfo(name, "markers", clock), rows)
-
-
-def ttl(name: str, clock: str, times_s: np.ndarray, end_s: float, start_s: float = 0.0) -> Signal:
-    axis = Regular.from_rate(1000, round((end_s - start_s) * 1000), int(ns(start_s)))
-    t = axis.times_ns / S
-    x = np.random.default_rng(0).normal(0, 0.05, axis.n)
-    for onset in times_s:
-        x[(t >= onset) & (t < onset + 0.05)] += 5
-    return Signal(info=StreamInfo(name, "pulse", clock), axis=axis, values=x[:, None], columns=("v",), units=("V",))
-
-
-def recording(
-    clocks: dict, *streams: Stream, unread: tuple[tuple[str, str], ...] = (), evidence: list | None = None
-) -> Recording:
-    entries = [
-        {"name": s.info.name, "kind": s.info.kind, "clock": s.info.clock, "file": f"{s.info.name}.csv"} for s in streams
-    ]
-    entries += [{"name": name, "kind": "markers", "clock": clock, "file": f"{name}.csv"} for name, clock in unread]
-    manifest = Manifest.model_validate(
-        {"name": "s", "people": [{"id": "p"}], "clocks": clocks, "streams": entries, "evidence": evidence or []}
-    )
-    return Recording(manifest, Path("somewhere"), {s.info.name: s for s in streams})
-
-
-def row(report: object, name: str) -> object:
-    return next(one for one in report.streams if one.stream == name)
+from tests.clocked_recordings import S, ns, recording, row, signal, table, ttl
 
 
 def shared_events(seed: int, n: int = 25) -> np.ndarray:
@@ -397,44 +348,3 @@ def test_a_clock_that_a_disk_error_left_unaligned_says_that_it_lies_in_the_machi
     )  # fmt: skip
     (problem,) = [one for one in synchronize(made).problems if one.severity == "error"]
     assert "not readable as sound" in problem.what and problem.machine == machine
-
-
-def with_header(name: str, clock: str, start: datetime | None) -> Signal:
-    made = signal(name, clock, kind="eda" if name == "eda" else "ecg")
-    return replace(made, info=replace(made.info, wall_start=start))
-
-
-NOON = datetime(2024, 5, 1, 12)
-BY_HEADERS = {"lab": {"reference": True}, "watch": {"align": "wall", "own": "eda", "against": "ecg"}}
-
-
-def test_a_clock_by_the_start_times_of_files_is_related_to_seconds_and_never_without_a_warning() -> None:
-    session = synchronize(
-        recording(
-            BY_HEADERS, with_header("ecg", "lab", NOON), with_header("eda", "watch", NOON + timedelta(seconds=22))
-        )
-    )
-    assert session.streams["eda"].times_ns[0] == 22 * S
-    found = row(session.sync, "eda")
-    assert (found.method, found.verdict, found.offset_s) == ("wall", "warn", 22)
-    assert found.ci95_ms >= 2000
-    (problem,) = session.problems
-    assert problem.severity == "warning" and "wrong by seconds" in problem.what
-
-
-def test_a_clock_by_headers_that_state_nothing_fails_and_says_so() -> None:
-    session = synchronize(recording(BY_HEADERS, with_header("ecg", "lab", NOON), with_header("eda", "watch", None)))
-    (problem,) = [one for one in session.problems if one.severity == "error"]
-    assert "aligned by wall" in problem.what and "no start time" in problem.what and problem.stream == "eda"
-    assert row(session.sync, "eda").verdict == "fail"
-
-
-@pytest.mark.parametrize(("late_s", "verdict"), [(23.0, "agrees"), (3622.0, "contradicts")])
-def test_start_times_of_files_check_a_clock_that_is_stated(late_s: float, verdict: str) -> None:
-    clocks = {"lab": {"reference": True}, "watch": {"align": "offset", "offset_s": 22.0}}
-    late = with_header("eda", "watch", NOON + timedelta(seconds=late_s))
-    evidence = [{"own": "eda", "against": "ecg", "by": "wall"}]
-    session = synchronize(recording(clocks, with_header("ecg", "lab", NOON), late, evidence=evidence))
-    assert session.streams["eda"].times_ns[0] == pytest.approx(22 * S, abs=1_000_000), "a header moves no stated clock"
-    (check,) = [one for one in session.sync.checks if one.by == "wall"]
-    assert check.verdict == verdict
