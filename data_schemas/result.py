@@ -46,6 +46,9 @@ class StreamSync(_Frozen):
         "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "wall", "pairs", "lsl",
         "assumed",
     ]  # fmt: skip
+    rests_on: Literal["", "assumed", "wall"] = Field(
+        "", description="what this clock, or one that it hangs on, merely is; empty where it is more"
+    )
     offset_s: float = Field(description="session time minus device time at the stream's first sample")
     drift_ppm: float
     ci95_ms: float | None = Field(None, description="half width of the offset's 95 % interval; null if not measured")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from threading import Lock
 
 _shared = False
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1")
@@ -23,11 +24,31 @@ def one_thread() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
+class _Shared:
+    """A state that is entered by the first of several threads and left by the last."""
+
+    def __init__(self, state: Callable[[], AbstractContextManager[None]]) -> None:
+        self._state, self._lock, self._inside = state, Lock(), 0
+        self._entered: AbstractContextManager[None] | None = None
+
+    @contextmanager
+    def __call__(self) -> Iterator[None]:
+        with self._lock:
+            if not self._inside:
+                self._entered = self._state()
+                self._entered.__enter__()
+            self._inside += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._inside -= 1
+                if not self._inside and self._entered is not None:
+                    self._entered.__exit__(None, None, None)
+
+
 @contextmanager
-def loading_for_one_thread() -> Iterator[None]:
-    """What is loaded within, by this process or by those that it starts, takes one thread; the environment is restored
-    after.
-    """
+def _environment() -> Iterator[None]:
     import os
 
     before = {name: os.environ.get(name) for name in ONE_THREAD}
@@ -43,15 +64,28 @@ def loading_for_one_thread() -> Iterator[None]:
 
 
 @contextmanager
+def _pools() -> Iterator[None]:
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(1):
+        yield
+
+
+loading_for_one_thread = _Shared(_environment)
+"""Context: what is loaded within, by this process or by those that it starts, takes one thread; the environment is
+restored after.
+"""
+_limited = _Shared(_pools)
+
+
+@contextmanager
 def sums_in_order() -> Iterator[None]:
-    """Within, numerical libraries take one thread, those that are loaded there too.
+    """Within, numerical libraries take one thread; those that are loaded within keep it.
 
     Products of matrices are added up in another order by several threads, and how many there are depends on the
     machine: a study analysed by many workers would differ in the last digit from its sessions analysed one by one.
     """
-    from threadpoolctl import threadpool_limits
-
-    with loading_for_one_thread(), threadpool_limits(1):
+    with loading_for_one_thread(), _limited():
         yield
 
 

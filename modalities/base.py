@@ -89,8 +89,8 @@ class EncoderOfNeighbours(Protocol):
 class EncoderThatListens(Protocol):
     """What an encoder also offers if it can take the frames of a video that another encoder reads."""
 
-    def listen(self, video: Video, settings: Mapping[str, Any]) -> Listener:
-        """A listener for one video of the kinds that the spec lists.
+    def listen(self, video: Video, settings: Mapping[str, Any]) -> Listener | None:
+        """A listener for one video of the kinds that the spec lists; None where it is not worth while.
 
         Args:
             video: On the session clock.

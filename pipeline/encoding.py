@@ -47,14 +47,17 @@ def encode(
     session = with_shared_people(session)
     problems = _nobodys(session)
     faces, heard = share_decoding(session, config, load)
-    for channel in sorted(config.encoders, key=lambda one: FIRST.index(one) if one in FIRST else len(FIRST)):
-        given = _Given(faces if channel == "face" else session, config, channel, found, hook, heard)
-        encodings, failed = _encode_channel(given, load(config.encoders[channel]))
-        if channel == "face":
-            let_go(heard)
-        found += encodings
-        problems += failed
-        give_back()
+    try:
+        for channel in sorted(config.encoders, key=lambda one: FIRST.index(one) if one in FIRST else len(FIRST)):
+            given = _Given(faces if channel == "face" else session, config, channel, found, hook, heard)
+            encodings, failed = _encode_channel(given, load(config.encoders[channel]))
+            if channel == "face":
+                let_go(heard)
+            found += encodings
+            problems += failed
+            give_back()
+    finally:
+        let_go(heard)
     joined, doubts = join_channels(found, session)
     places = list(config.encoders)
     people = [person.id for person in session.manifest.people]

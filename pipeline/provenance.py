@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from data_schemas.causes import NO_RIGHT
 from data_schemas.errors import UnreadableFileError
 from data_schemas.features import Encoding
 from data_schemas.recording import Recording
@@ -24,6 +25,23 @@ def hash_file(path: Path) -> str:
         while piece := handle.read(1 << 20):
             digest.update(piece)
     return digest.hexdigest()
+
+
+def hash_path(path: Path, of: Callable[[Path], str] | None = None) -> str:
+    """SHA-256 of a file's content, or of the names and contents below a folder of pictures, hexadecimal.
+
+    Args:
+        path: File or folder.
+        of: Gives the hash of a file below; by default `hash_file`.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    if not path.is_dir():
+        return hash_file(path)
+    inside = sorted(one for one in path.rglob("*") if one.is_file())
+    names = [f"{one.relative_to(path).as_posix()} {(of or hash_file)(one)}" for one in inside]
+    return hashlib.sha256("\n".join(names).encode()).hexdigest()
 
 
 def trace(
@@ -75,17 +93,19 @@ def _hashes(recording: Recording) -> tuple[dict[str, str], list[Problem]]:
     hashes: dict[str, str] = {}
     problems: list[Problem] = []
     for file in sorted(readers):
-        if not Path(file).is_file():
+        if not Path(file).exists():
             continue
         try:
-            hashes[_below(file, recording.root)] = hash_file(Path(file))
+            hashes[_below(file, recording.root)] = hash_path(Path(file))
         except OSError as error:
             refusal = UnreadableFileError(
                 "the recording cannot be read to its end, so a part of what it holds may be missing",
-                file=file,
+                file=error.filename or file,
                 stream=readers[file],
                 got=error.strerror,
-                mend="Copy it again, or from a backup.",
+                mend="Give yourself the right to read it."
+                if error.errno in NO_RIGHT
+                else "Copy it again, or from a backup.",
             )
             refusal.__cause__ = error
             problems.append(Problem.of(refusal))

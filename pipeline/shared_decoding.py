@@ -46,7 +46,7 @@ def share_decoding(
         served: set[object] = set()
         for video in _videos(session):
             owner = video.info.people or video.info.person
-            if video.info.kind not in encoder.spec.inputs or owner in served:
+            if video.info.kind not in encoder.spec.inputs or not owner or owner in served or video.info.name in heard:
                 continue
             served.add(owner)  # an encoder reads the first of a person's videos
             host = _host_of(video, [one for one in read if streams[one.info.name] is one])
@@ -56,6 +56,8 @@ def share_decoding(
                 listener = cast(EncoderThatListens, encoder).listen(video, config.settings.get(channel, {}))
             except TelltaleError:
                 continue  # the encoder says so itself when its turn comes
+            if listener is None:
+                continue
             heard[video.info.name] = listener
             streams[host[0].info.name] = replace(host[0], source=_tapped(host[0], host[1], video, listener))
     return (replace(session, streams=streams), heard) if heard else (session, {})
@@ -109,7 +111,10 @@ def _tapped(
             whole = listening
         finally:
             if whole:
-                listener.end()
+                try:
+                    listener.end()
+                except Exception:  # noqa: BLE001 - as above
+                    listener.drop()
             elif listening:
                 listener.drop()
 

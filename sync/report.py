@@ -22,6 +22,7 @@ Method = Literal[
     "reference", "offset", "markers", "sound", "motion", "ltc", "flash", "frame_index", "wall", "pairs", "lsl",
     "assumed",
 ]  # fmt: skip
+Unsure = Literal["", "assumed", "wall"]
 Verdict = Literal["pass", "warn", "fail"]
 
 SURE = 0.8
@@ -44,6 +45,7 @@ class Alignment:
         doubts: What makes it less than sure.
         tolerance_ms: Largest RMS residual that the manifest allows.
         machine: The failure lies in the machine: a disk that did not read, too little memory.
+        beyond: What the clock that this one hangs on merely is, "assumed" or "wall"; "" where it is more.
     """
 
     map: ClockMap
@@ -53,6 +55,12 @@ class Alignment:
     doubts: tuple[str, ...] = ()
     tolerance_ms: float | None = None
     machine: bool = False
+    beyond: Unsure = ""
+
+    @property
+    def rests_on(self) -> Unsure:
+        """What this clock, or one that it hangs on, merely is: "assumed" or "wall"; "" where it is more."""
+        return self.method if self.method == "assumed" or self.method == "wall" else self.beyond
 
     @property
     def residual_ms(self) -> float | None:
@@ -171,6 +179,7 @@ def _row(
         stream=native.info.name,
         clock=native.info.clock,
         method=alignment.method,
+        rests_on=alignment.rests_on,
         offset_s=alignment.map.offset_s_at(first),
         drift_ppm=alignment.map.drift_ppm_at(first),
         residual_ms=alignment.residual_ms,

@@ -124,7 +124,9 @@ class Resolver:
         if beyond.failure or beyond.doubts or beyond.method == "assumed":
             doubts = (*doubts, f"it hangs on clock '{target}', which is not sure itself")
         mapped = found.clock_map.then(beyond.map)
-        return Alignment(mapped, entry.by, found, doubts=doubts, tolerance_ms=clock.tolerance_ms)
+        return Alignment(
+            mapped, entry.by, found, doubts=doubts, tolerance_ms=clock.tolerance_ms, beyond=beyond.rests_on
+        )
 
     def _by_pairs(self, name: str, clock: Clock) -> Alignment:
         from sync.cues.pairs import fit_pairs

@@ -229,6 +229,30 @@ def test_a_file_that_is_damaged_between_looking_and_reading_is_refused_the_same_
     assert refused == ["session", "session"]
 
 
+def test_a_matroska_file_that_is_cut_off_is_no_disk_that_fails(tmp_path: Path) -> None:
+    """FFmpeg says "Input/output error" of some lengths."""
+    import av
+
+    from data_schemas.errors import UnreadableFileError
+    from modalities.readers.faults import reading
+    from pipeline.batch.failures import cause_of
+    from pipeline.simulate.video import write_video
+
+    whole = tmp_path / "whole.mkv"
+    write_video(whole, [np.full((48, 64, 3), 9 * k, np.uint8) for k in range(12)], np.arange(12) / 10)
+    data, causes, said = whole.read_bytes(), set(), set()
+    for length in range(0, len(data), max(1, len(data) // 300)):
+        (tmp_path / "cut.mkv").write_bytes(data[:length])
+        try:
+            with reading(tmp_path / "cut.mkv", "a video"), av.open(str(tmp_path / "cut.mkv")) as container:
+                next(container.decode(video=0), None)
+        except UnreadableFileError as error:
+            causes.add(cause_of(error))
+            said.add(error.got)
+    assert causes == {"session"}
+    assert any("where it should not" in (text or "") for text in said), said
+
+
 def test_memory_that_python_asks_for_in_vain_stays_the_machines_fault(tmp_path: Path) -> None:
     from data_schemas.errors import UnreadableFileError
     from modalities.readers.faults import reading

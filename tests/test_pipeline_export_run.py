@@ -58,6 +58,17 @@ def test_command_prints_what_it_wrote(result: Path, tmp_path: Path, telltale: Co
     assert wrong.returncode == 2 and "NAME=VALUE" in wrong.stderr
 
 
+def test_a_manifest_that_may_not_be_read_refuses_no_export(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pipeline.privacy import consent
+
+    def forbidden(folder: Path) -> None:
+        raise PermissionError(13, "Permission denied", str(folder))
+
+    monkeypatch.setattr(consent, "load_manifest", forbidden)
+    answer, why = consent.share_doubt(tmp_path)
+    assert answer == "unknown" and "Permission denied" in why and str(tmp_path) in why
+
+
 @pytest.mark.parametrize(
     ("consent", "share", "told"),
     [

@@ -20,6 +20,7 @@ from modalities.registry import load_encoder
 from pipeline import steps
 from pipeline.config import load_config
 from pipeline.encoding import encode
+from pipeline.joining import with_shared_people
 from pipeline.manifest import load_manifest
 from pipeline.simulate.body import render_body
 from pipeline.simulate.motion import BodyMotion
@@ -217,3 +218,37 @@ def test_a_face_pass_that_stops_early_leaves_the_body_its_own_reading(film: Path
     assert not heard["room"].whole
     assert sum(1 for _ in faces.streams["face"].source()) == COUNT  # type: ignore[union-attr]
     assert not heard["room"].whole, "what is opened again is not listened to"
+
+
+def test_a_channel_whose_step_is_kept_does_not_listen(film: Path, tmp_path: Path) -> None:
+    from pipeline.batch.cache import StepCache
+    from pipeline.shared_decoding import share_decoding
+
+    shutil.copy(film, tmp_path / "room.mp4")
+    session = session_of(tmp_path, stream("face", "face_rgb", "room.mp4") + stream("room", "body_video", "room.mp4"))
+    cache = StepCache(tmp_path / "cache", session.manifest)
+    assert share_decoding(session, load_config(), cache.load_encoder)[1]
+    (tmp_path / "cache").mkdir()
+    (tmp_path / "cache" / "body-key-sum.parquet").write_bytes(b"")
+    assert not share_decoding(session, load_config(), cache.load_encoder)[1]
+
+
+def test_a_listener_that_fails_at_the_end_gives_back_its_trackers(
+    film: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from modalities.body import listening
+    from pipeline.shared_decoding import share_decoding
+
+    class Failing(listening.BodiesObserver):
+        def finish(self) -> None:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(listening, "BodiesObserver", Failing)
+    shutil.copy(film, tmp_path / "room.mp4")
+    lines = stream("face", "face_rgb", "room.mp4", 'people = ["ann", "ben"]') + stream("room", "body_video", "room.mp4")
+    session = with_shared_people(session_of(tmp_path, lines, BEN))
+    faces, heard = share_decoding(session, load_config(), load_encoder)
+    assert sum(1 for _ in faces.streams["face"].source()) == COUNT  # type: ignore[union-attr]
+    assert not heard["room"].whole
+    with tracking(wait=False):
+        pass

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+import numpy as np
 import pytest
 
 from data_schemas.stream import Signal
 from sync.align import synchronize
-from tests.clocked_recordings import S, recording, row, signal
+from tests.clocked_recordings import S, recording, row, signal, table
 
 
 def with_header(name: str, clock: str, start: datetime | None) -> Signal:
@@ -51,3 +52,16 @@ def test_start_times_of_files_check_a_clock_that_is_stated(late_s: float, verdic
     assert session.streams["eda"].times_ns[0] == pytest.approx(22 * S, abs=1_000_000), "a header moves no stated clock"
     (check,) = [one for one in session.sync.checks if one.by == "wall"]
     assert check.verdict == verdict
+
+
+def test_what_hangs_on_such_a_clock_rests_on_it_too() -> None:
+    clocks = {**BY_HEADERS, "box": {"align": "markers", "own": "beeps", "against": "events"}}
+    times = np.cumsum(np.random.default_rng(1).uniform(2, 5, 25))
+    made = recording(
+        clocks, with_header("ecg", "lab", NOON), with_header("eda", "watch", NOON + timedelta(seconds=22)),
+        table("events", "watch", times), table("beeps", "box", times),
+    )  # fmt: skip
+    session = synchronize(made)
+    found = row(session.sync, "beeps")
+    assert (found.method, found.rests_on, found.verdict) == ("markers", "wall", "warn")
+    assert row(session.sync, "ecg").rests_on == ""

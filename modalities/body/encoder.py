@@ -97,7 +97,9 @@ class BodyEncoder:
         """See `modalities.base.EncoderThatListens.listen`."""
         from modalities.body.listening import BodyListener
 
-        return BodyListener(video, BodySettings.of(settings))
+        own = BodySettings.of(settings)
+        _model_of(own)  # a wrong file is known before the video is read
+        return BodyListener(video, own)
 
     def _encoding(
         self, seen: Observation, person: str, videos: Sequence[Video], settings: BodySettings, trained: Trained | None

@@ -48,10 +48,12 @@ class BodyListener:
 
     def end(self) -> None:
         """See `modalities.base.Listener.end`."""
-        if isinstance(self._looking, BodiesObserver):
-            self._looking.finish()
-        self.seen, self._looking = self._looking, None
-        self._lent.close()
+        try:
+            if isinstance(self._looking, BodiesObserver):
+                self._looking.finish()
+            self.seen, self._looking = self._looking, None
+        finally:
+            self._lent.close()
 
     def drop(self) -> None:
         """See `modalities.base.Listener.drop`."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import errno
 import logging
 import mmap
 import struct
@@ -65,7 +66,8 @@ def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> 
 
     What a library throws is the cause of the refusal, so that a batch can tell what lies in the machine (a disk that
     does not read, too little memory) from what lies in the file. FFmpeg answers a length stated in a damaged file that
-    no memory could hold with the system's "Cannot allocate memory"; that lies in the file, and is said as what it is.
+    no memory could hold with the system's "Cannot allocate memory", and some files that are cut off with its
+    "Input/output error"; both lie in the file, and are said as what they are.
 
     Args:
         what: What happened, one clause.
@@ -83,20 +85,41 @@ def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> 
             got="a length in it that is far more than there is of it: the file is damaged",
             mend=mend or "Copy it again, or from a backup.",
         ) from None
+    if _is_cut_off(error, path):
+        raise UnreadableFileError(
+            what,
+            file=path,
+            got="it ends, or goes on, where it should not: the file is damaged",
+            mend=mend or "Copy it again, or from a backup.",
+        ) from None
     said = " ".join(str(error).split())[:200] or type(error).__name__
     raise UnreadableFileError(what, file=path, got=said, mend=mend) from error
 
 
 def _states_too_much(error: Exception) -> bool:
     """Whether FFmpeg was out of memory while the system has as much as FFmpeg ever asks for at once."""
-    ffmpegs = getattr(sys.modules.get("av"), "FFmpegError", ())
-    if not (isinstance(error, MemoryError) and isinstance(error, ffmpegs)):
+    if not (isinstance(error, MemoryError) and _is_ffmpegs(error)):
         return False
     try:
         mmap.mmap(-1, _MOST_AT_ONCE).close()  # addresses alone: nothing is written there, so no memory is taken
     except (OSError, ValueError, MemoryError):
         return False
     return True
+
+
+def _is_cut_off(error: Exception, path: Path) -> bool:
+    """Whether FFmpeg reports a disk error of a file that the disk reads to its end."""
+    if not (isinstance(error, OSError) and error.errno == errno.EIO and _is_ffmpegs(error)):
+        return False
+    try:
+        require_readable(path)
+    except UnreadableFileError:
+        return False
+    return True
+
+
+def _is_ffmpegs(error: Exception) -> bool:
+    return isinstance(error, getattr(sys.modules.get("av"), "FFmpegError", ()))
 
 
 def require_readable(*paths: Path) -> None:

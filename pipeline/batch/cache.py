@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -16,7 +16,8 @@ from data_schemas.intervals import Interval
 from data_schemas.recording import SESSION_CLOCK, Recording, Session
 from data_schemas.result import Problem, SyncReport
 from data_schemas.session import Manifest
-from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, EncoderThatListens, Task
+from data_schemas.stream import Video
+from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, EncoderThatListens, Listener, Task
 from modalities.registry import ENCODERS, load_encoder
 from pipeline import steps
 from pipeline.batch.content import FileHashes, digest_of_streams, encoder_version, program_version
@@ -126,6 +127,10 @@ class StepCache:
         self.made.append(name)
         return read(data)
 
+    def holds(self, name: str) -> bool:
+        """Whether any step of this name is kept, whatever it depended on."""
+        return any(self._folder.glob(f"{name}-*"))
+
     def _drop(self, name: str, key: str) -> None:
         for path in self._folder.glob(f"{name}-{key}-*"):
             path.unlink(missing_ok=True)
@@ -148,13 +153,19 @@ class _Kept:
             if hasattr(inner, name):
                 setattr(self, name, getattr(self, f"_{name}"))
         if hasattr(inner, "listen"):
-            self.listen = cast(EncoderThatListens, inner).listen
+            self.listen = self._listen
 
     def encode(self, task: Task) -> Encoding:
         def make() -> bytes:
             return pack([self._inner.encode(task).check()])
 
         return cast(Encoding, self._cache.encode([task], [task.person], self._version, make)[0])
+
+    def _listen(self, video: Video, settings: Mapping[str, Any]) -> Listener | None:
+        """None where a step of the channel is kept: most likely it will be found, and nothing needs to be looked at."""
+        if self._cache.holds(self.spec.channel):
+            return None
+        return cast(EncoderThatListens, self._inner).listen(video, settings)
 
     def _encode_several(self, task: Task, people: Sequence[str]) -> list[Encoding]:
         def make() -> bytes:

@@ -120,16 +120,14 @@ class FileHashes:
         Raises:
             OSError: it cannot be read.
         """
-        from pipeline.provenance import hash_file
+        from pipeline.provenance import hash_path
 
         if path.is_dir():
-            inside = sorted(one for one in path.rglob("*") if one.is_file())
-            names = [f"{one.relative_to(path).as_posix()} {self.hash(one)}" for one in inside]
-            return hashlib.sha256("\n".join(names).encode()).hexdigest()
+            return hash_path(path, self.hash)
         facts = path.stat()
         key = (str(path), facts.st_size, facts.st_mtime_ns)
         if key not in self._known:
-            self._known[key] = hash_file(path)
+            self._known[key] = hash_path(path)
         return self._known[key]
 
 

@@ -76,6 +76,7 @@ def _shortcomings(result: Result) -> dict[str, Any]:
     if not result.exit_status:
         return {"exit_status": 0, "reason": "", "cause": ""}
     serious = [one for one in result.record.problems if one.severity == "error"]
+    serious.sort(key=lambda one: not one.machine)  # the reason to run it again first
     found = serious or [one for one in result.record.problems if one.severity == "warning"]
     what = " ".join(found[0].what.split()) if found else "see sync.json"
     more = f" (and {len(found) - 1} more)" if len(found) > 1 else ""

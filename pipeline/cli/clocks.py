@@ -80,8 +80,8 @@ def register(app: typer.Typer) -> None:
         maps: dict[str, tuple[float, float]] = {}
         held = []
         for one in sync.streams:
-            if one.verdict == "fail" or one.method in ("reference", "assumed", "wall"):
-                held.append(f"{one.clock} ({one.method}, {one.verdict})")
+            if one.verdict == "fail" or one.method == "reference" or one.rests_on:
+                held.append(f"{one.clock} ({one.rests_on or one.method}, {one.verdict})")
                 continue
             found = found_maps.get(one.clock)
             if found is None or len(found.segments) != 1:

@@ -206,7 +206,7 @@ def _found(note: Note, meant: TierName, clock: FileClock, path: Path) -> Found:
             label=label_of(note.text, meant.kind),
             details=dict(details or {}),
         )
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise UnreadableFileError(
             "the values of an annotation cannot be understood",
             file=path,
@@ -241,7 +241,8 @@ def ms_at_ns(text: str | int) -> int:
         ValueError: as `at_ns`.
     """
     ms = int(text)
-    at_ns(ms / 1000)
+    if abs(ms) > 1000 * MOST_S:
+        raise ValueError("it is no time of a recording")
     return ms * MS
 
 
@@ -254,7 +255,7 @@ def parse_json(text: str) -> Any:
     """
     try:
         said = json.loads(text, parse_constant=_no_number)
-        json.dumps(said, ensure_ascii=False).encode()
+        json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
     except RecursionError as error:
         raise ValueError("values within values without end") from error
     return said

@@ -62,7 +62,7 @@ class FileClock:
             if not abs(zero_s) <= _MOST_S or not abs(drift_ppm) <= _MOST_PPM:
                 raise ValueError("no clock is so far away, or so wrong")
             return cls(str(said["clock"]), round(zero_s * NS_PER_S), drift_ppm)
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise UnreadableFileError(
                 "what the file says of its clock cannot be understood", got=str(said)[:200], expected=FORMULA
             ) from error

@@ -42,6 +42,8 @@ def share_doubt(session: Path | None) -> tuple[Literal["yes", "no", "unknown"], 
         return "no", f"{error.what} ({path})"
     except TelltaleError as error:
         return "unknown", f"no consent to share could be looked up: {error.what} ({path})"
+    except OSError as error:
+        return "unknown", f"no consent to share could be looked up: {error.strerror} ({path})"
     return "yes", ""
 
 
