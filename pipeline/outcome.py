@@ -162,4 +162,6 @@ def why_failed(problems: Sequence[Problem], sync: SyncReport) -> tuple[str, ...]
 def unvouched(sync: SyncReport, own: str, against: str) -> bool:
     """Whether two streams are on different clocks and that of one rests on what is merely assumed, or on headers."""
     rows = [row for row in sync.streams if row.stream in (own, against)]
-    return len({row.clock for row in rows}) == 2 and any(row.rests_on for row in rows)
+    return len({row.clock for row in rows}) == 2 and any(
+        row.rests_on or row.method in ("assumed", "wall") for row in rows
+    )

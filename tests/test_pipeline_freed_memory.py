@@ -42,7 +42,7 @@ held, small = [], []
 for _ in range(20):
     held.append(bytearray(12 << 20))
     held[-1][::1024] = b"x" * (12 << 10)
-    small.append(bytearray(50_000))
+    small.append(bytearray(400_000))
 held.clear()
 print(resident() - before)
 """
