@@ -18,20 +18,11 @@ from pipeline.manifest import load_manifest
 from pipeline.simulate.face import render_face
 from pipeline.simulate.motion import FaceMotion
 from pipeline.simulate.video import write_video
+from tests.manifests import head
 
 Telltale = Callable[..., subprocess.CompletedProcess[str]]
 FPS, COUNT = 15, 60
-HEAD = """\
-name = "two"
-purpose = "test"
-[consent]
-scope = ["analyse"]
-date = 2026-01-02
-[[people]]
-id = "ann"
-[[people]]
-id = "ben"
-"""
+HEAD = head("two", "ann", "ben")
 TABLE = """\
 [[streams]]
 name = "table"

@@ -26,18 +26,9 @@ from pipeline.simulate.body import render_body
 from pipeline.simulate.motion import BodyMotion
 from pipeline.simulate.profiles import Profile
 from pipeline.simulate.video import write_video
+from tests.manifests import head
 
 FPS, COUNT, SIZE = 15, 45, (480, 360)
-HEAD = """\
-name = "shared"
-purpose = "test"
-[consent]
-scope = ["analyse"]
-date = 2026-01-02
-[[people]]
-id = "ann"
-"""
-BEN = '[[people]]\nid = "ben"\n'
 
 
 class _Deaf:
@@ -88,8 +79,8 @@ def decodings(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return taken
 
 
-def session_of(folder: Path, streams: str, people: str = "") -> Session:
-    (folder / "session.toml").write_text(HEAD + people + streams, encoding="utf-8")
+def session_of(folder: Path, streams: str, *others: str) -> Session:
+    (folder / "session.toml").write_text(head("shared", "ann", *others) + streams, encoding="utf-8")
     manifest = load_manifest(folder)
     return steps.synchronize(steps.read(manifest, folder))
 
@@ -166,7 +157,7 @@ def test_several_people_of_one_file(seated: list[np.ndarray], tmp_path: Path, de
     pictures = [np.hstack([picture, picture[:, ::-1]]) for picture in seated]
     write_video(tmp_path / "room.mp4", pictures, np.arange(COUNT) / FPS)
     lines = stream("face", "face_rgb", "room.mp4", 'people = ["ann", "ben"]') + stream("room", "body_video", "room.mp4")
-    session = session_of(tmp_path, lines, BEN)
+    session = session_of(tmp_path, lines, "ben")
     decodings.clear()
     together, _ = encode(session, load_config())
     assert [n for n in decodings if n == COUNT] == [COUNT]
@@ -246,7 +237,7 @@ def test_a_listener_that_fails_at_the_end_gives_back_its_trackers(
     monkeypatch.setattr(listening, "BodiesObserver", Failing)
     shutil.copy(film, tmp_path / "room.mp4")
     lines = stream("face", "face_rgb", "room.mp4", 'people = ["ann", "ben"]') + stream("room", "body_video", "room.mp4")
-    session = with_shared_people(session_of(tmp_path, lines, BEN))
+    session = with_shared_people(session_of(tmp_path, lines, "ben"))
     faces, heard = share_decoding(session, load_config(), load_encoder)
     assert sum(1 for _ in faces.streams["face"].source()) == COUNT  # type: ignore[union-attr]
     assert not heard["room"].whole
