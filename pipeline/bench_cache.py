@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import Int64Array
+from data_schemas.whole_file import write_arrays
 from pipeline.bench_plan import CopyPlan
 from pipeline.bench_scores import Planted
 
@@ -94,10 +95,7 @@ def store(folder: Path, plan: CopyPlan, version: str, seen: Seen) -> None:
         with np.load(file, allow_pickle=False) as before:
             others = {name: before[name] for name in before.files if name.startswith(("reduced ", "seconds "))}
         arrays = {**others, **arrays}
-    part = file.with_suffix(f".{hashlib.sha256(repr(sorted(arrays)).encode()).hexdigest()[:8]}.part")
-    with part.open("wb") as out:
-        np.savez(out, **arrays)  # type: ignore[arg-type]
-    part.replace(file)
+    write_arrays(file, arrays)
 
 
 def _place(folder: Path, plan: CopyPlan, version: str) -> Path:

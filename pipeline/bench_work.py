@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.time import Int64Array
+from data_schemas.whole_file import write_arrays
 from modalities.face.synthesis.following import FacePath
 from pipeline.bench_cache import Seen, cached, store
 from pipeline.bench_material import Copy, follow_video, make_copy
@@ -64,10 +65,7 @@ def follow(task: FaceTask) -> None:
     if not task.target.is_file():
         face = follow_video(task.video, task.length_s)
         task.target.parent.mkdir(parents=True, exist_ok=True)
-        part = task.target.with_suffix(".part")
-        with part.open("wb") as out:
-            np.savez(out, points=face.points, found=face.found)
-        part.replace(task.target)
+        write_arrays(task.target, {"points": face.points, "found": face.found})
 
 
 @lru_cache(maxsize=1)

@@ -13,11 +13,11 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.recording import Session
 from data_schemas.result import Problem, ResultRecord, SyncReport
+from data_schemas.whole_file import settle, settle_folder
 from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.interaction_files import write_interaction
 from pipeline.journal import Journal
 from pipeline.report.page import ASSETS, drop_folder
-from pipeline.whole_file import settle, settle_folder
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import zipfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
+from data_schemas.whole_file import write_arrays
 from pipeline.recognition_data import (
     RecognitionData,
     code,
@@ -115,10 +115,7 @@ def make_clip(task: MapTask) -> NDArray[np.uint8] | tuple[str, str]:
     pictures = [cv2.resize(faces[at].patch, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for at in sorted(faces)]
     clip = np.stack(pictures).astype(np.uint8)
     if task.keep is not None:
-        beside = task.keep.with_suffix(f".{os.getpid()}.part")
-        with beside.open("wb") as out:
-            np.savez_compressed(out, clip=clip)
-        beside.replace(task.keep)
+        write_arrays(task.keep, {"clip": clip}, compressed=True)
     return clip
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import TelltaleError, UnreadableFileError
+from data_schemas.whole_file import write_arrays
 from modalities.face.corpora.sample import Sample
 from modalities.face.corpora.shelf import PICTURES
 
@@ -269,9 +269,6 @@ def recall(file: Path | None) -> MadeMap | None:
 
 
 def store(file: Path, made: MadeMap) -> None:
-    """Keep an answer; written beside and then moved, so that nothing half-written is ever found."""
+    """Keep an answer."""
     picture = np.zeros((0, 0, 3), np.uint8) if made.picture is None else made.picture
-    beside = file.with_suffix(f".{os.getpid()}.part")
-    with beside.open("wb") as out:
-        np.savez(out, picture=picture, apex=made.apex, reason=made.reason, detail=made.detail)
-    beside.replace(file)
+    write_arrays(file, {"picture": picture, "apex": made.apex, "reason": made.reason, "detail": made.detail})

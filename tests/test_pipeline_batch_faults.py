@@ -18,6 +18,7 @@ import pytest
 
 from data_schemas.errors import InvalidValueError, TelltaleError, UnreadableFileError
 from data_schemas.result import Problem
+from data_schemas.whole_file import write_whole
 from pipeline.batch.content import program_version
 from pipeline.batch.discovery import find_sessions
 from pipeline.batch.failures import Cause, cause_of, words
@@ -28,7 +29,6 @@ from pipeline.batch.worker import run_session
 from pipeline.config import Config
 from pipeline.export.sample import write_sample
 from pipeline.simulate.session import simulate_session
-from pipeline.whole_file import write_whole
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
 ROOT = Path(__file__).resolve().parent.parent

@@ -17,12 +17,12 @@ from data_schemas.recording import SESSION_CLOCK, Recording, Session
 from data_schemas.result import Problem, SyncReport
 from data_schemas.session import Manifest
 from data_schemas.stream import Video
+from data_schemas.whole_file import write_whole
 from modalities.base import Encoder, EncoderOfNeighbours, EncoderOfSeveral, EncoderThatListens, Listener, Task
 from modalities.registry import ENCODERS, load_encoder
 from pipeline import steps
 from pipeline.batch.content import FileHashes, digest_of_streams, encoder_version, program_version
 from pipeline.batch.encoding_file import digest, pack, plain, unpack
-from pipeline.whole_file import write_whole
 
 if TYPE_CHECKING:
     from sync.clock import ClockMap

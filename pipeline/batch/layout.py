@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.whole_file import settle_folder, write_whole
 from pipeline.batch.failures import Cause
 from pipeline.batch.lock import held
 from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.outcome import FILES, refuse_overwriting
-from pipeline.whole_file import settle_folder, write_whole
 
 OURS = (*FILES, *OF_SEVERAL, "report")
 """What Telltale itself leaves in the folder of a result; all else there is the user's."""

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import NothingUsableError, TelltaleError
 from data_schemas.hook import Hook, silent
+from data_schemas.whole_file import write_whole
 from fusion.label_steps import STATEMENTS, STATES
 from fusion.label_training import HeadPlan, Rows, deal_people, fit_head
 from pipeline.lab.baselines import IDENTITY, Split, baselines_for, identity
 from pipeline.lab.dataset import LabStudy
 from pipeline.lab.scores import Said
-from pipeline.whole_file import write_whole
 
 MODEL, STATES_ALONE = "this model", "transformer"
 """What is trained, and the head on the states and statements of the frozen transformer alone."""

@@ -15,6 +15,7 @@ from data_schemas.gesture_schemes import SCHEMES
 from data_schemas.intervals import Interval
 from data_schemas.time import to_ns
 from data_schemas.weights import require_usable
+from data_schemas.whole_file import write_whole
 from modalities.body.gestures.layouts import of_skeleton
 from modalities.body.gestures.recogniser import KIND
 from modalities.body.gestures.training import Trained
@@ -49,9 +50,7 @@ def save_gestures(trained: Trained, path: Path) -> None:
     }
     weights = save({name: tensor.contiguous() for name, tensor in trained.network.state_dict().items()})
     for target, content in ((path, weights), (path.with_suffix(".json"), json.dumps(record, indent=1).encode())):
-        part = target.with_name(target.name + ".part")
-        part.write_bytes(content)
-        part.replace(target)
+        write_whole(target, content, mode=0o644)
 
 
 @lru_cache(maxsize=2)

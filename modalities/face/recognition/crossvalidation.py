@@ -22,6 +22,7 @@ import numpy as np
 from data_schemas.errors import WorkerDiedError
 from data_schemas.hook import Hook, silent
 from data_schemas.threads import end_with_parent
+from data_schemas.whole_file import write_whole
 from modalities.face.recognition.protocols import Fold
 from modalities.face.recognition.samples import Samples
 from modalities.face.recognition.scores import Answers
@@ -259,15 +260,12 @@ def _recall(file: Path | None) -> Outcome | None:
 
 
 def _store(file: Path, outcome: Outcome) -> None:
-    """Written beside and then moved, so that nothing half-written is ever found."""
     file.parent.mkdir(parents=True, exist_ok=True)
     held = {
         "said": outcome.said, "setting": outcome.setting, "inner": outcome.inner, "candidates": outcome.candidates,
         "ms_per_sample": outcome.ms_per_sample,
     }  # fmt: skip
-    beside = file.with_suffix(f".{os.getpid()}.part")
-    beside.write_text(json.dumps(held), encoding="utf-8")
-    beside.replace(file)
+    write_whole(file, json.dumps(held).encode())
 
 
 @lru_cache(maxsize=1)

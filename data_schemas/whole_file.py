@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
 
 _CANNOT = (errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EISDIR, errno.EBADF)
 """What systems answer that keep their folders safe themselves, or cannot be asked to."""
@@ -34,6 +39,23 @@ def write_whole(path: Path, data: bytes, mode: int = 0o600) -> None:
         Path(draft).unlink(missing_ok=True)
         raise
     settle_folder(path.parent)
+
+
+def write_arrays(path: Path, arrays: Mapping[str, ArrayLike], compressed: bool = False) -> None:
+    """Write arrays by name as one .npz file, whole or not at all, readable to the user alone; see `write_whole`.
+
+    Args:
+        path: In a folder that exists; replaced if it does.
+        arrays: By name; none of objects.
+        compressed: Smaller, and slower.
+
+    Raises:
+        OSError: no space, or no right to write; a former file is as it was.
+    """
+    packed = io.BytesIO()
+    named: dict[str, ArrayLike] = dict(arrays)
+    (np.savez_compressed if compressed else np.savez)(packed, **named)  # type: ignore[arg-type]
+    write_whole(path, packed.getvalue())
 
 
 def settle(folder: Path) -> None:
