@@ -152,7 +152,8 @@ class Encoding:
         streams: Names of the streams it read.
         parameters: Settings it ran with, JSON-serialisable.
         warnings: What a user should know, in plain sentences.
-        questions: What only the user can tell, with the lines of the manifest that tell it.
+        problems: What more than a sentence is known of: what only the user can tell, with the lines of the manifest
+            that tell it; what failed in the machine while a stream was read.
     """
 
     spec: EncoderSpec
@@ -163,7 +164,7 @@ class Encoding:
     streams: tuple[str, ...] = ()
     parameters: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
-    questions: tuple[Problem, ...] = ()
+    problems: tuple[Problem, ...] = ()
 
     def check(self) -> Encoding:
         """Return self if it keeps to its spec.

@@ -37,6 +37,11 @@ class Problem(_Frozen):
         )
 
 
+def of_machine(error: TelltaleError | None) -> list[Problem]:
+    """An error that was met and worked around, if it lies in the machine: another run may then do better."""
+    return [Problem.of(error)] if error is not None and lies_in_machine(error) else []
+
+
 class StreamSync(_Frozen):
     """Clock figures of one stream."""
 

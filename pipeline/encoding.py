@@ -119,7 +119,7 @@ def _run(work: Callable[[], list[Encoding]], tasks: Mapping[str, Task]) -> tuple
     for encoding in found:
         task = tasks[encoding.person]
         cast(Renamed, task.hook).finish()
-        problems += [*_complaints(encoding), *encoding.questions, *_unused(encoding, task.streams)]
+        problems += [*_complaints(encoding), *encoding.problems, *_unused(encoding, task.streams)]
     return found, problems
 
 
@@ -147,7 +147,7 @@ def _encode_several(given: _Given, encoder: Encoder) -> Found:
                 problems.append(Problem.of(error))
             cast(Renamed, task.hook).finish()
         for encoding in found:
-            problems += [*_complaints(encoding), *encoding.questions]
+            problems += [*_complaints(encoding), *encoding.problems]
         if found:
             problems += _unused(found[0], shared)
         problems += [

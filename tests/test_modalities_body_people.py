@@ -70,7 +70,7 @@ def check_left_and_right(left: Encoding, right: Encoding) -> None:
 def test_each_person_gets_the_own_movement_from_left_to_right(pictures):
     found = encode(pictures, ("anna", "ben"), hands_hz=2)
     check_left_and_right(found["anna"], found["ben"])
-    assert not found["anna"].questions
+    assert not found["anna"].problems
     assert all(one.track.column("right_hand_confidence")[1].mean() > 0.9 for one in found.values())
     assert load_tracker.cache_info().misses == 1
 
@@ -109,7 +109,7 @@ def test_who_never_comes_into_view_is_told(pictures):
     found = encode(alone, ("anna", "ben"))
     assert not any(one.track.valid.any() for one in found.values()), "the only face could be either of them"
     assert set(found["anna"].track.reason) <= {"unsure_who", "no_body"} and "unsure_who" in found["anna"].track.reason
-    (question,) = found["anna"].questions
+    (question,) = found["anna"].problems
     assert "anna or ben" in question.what and question.stream == "room"
     answered = encode(alone, ("anna", "ben"), (Seat(0.0, "anna", None),))
     assert answered["anna"].quality["body_found"] > 0.9

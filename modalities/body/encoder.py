@@ -91,7 +91,7 @@ class BodyEncoder:
         found = [self._encoding(seen[person], person, videos, settings, trained) for person in people]
         if not found or any((person, "face") in task.others for person in people):
             return found
-        return [replace(found[0], questions=tuple(questions)), *found[1:]]
+        return [replace(found[0], problems=(*found[0].problems, *questions)), *found[1:]]
 
     def listen(self, video: Video, settings: Mapping[str, Any]) -> Listener:
         """See `modalities.base.EncoderThatListens.listen`."""
@@ -124,6 +124,7 @@ class BodyEncoder:
             streams=(videos[0].info.name,),
             parameters={**asdict(settings), "reach_shoulder_widths": round(geometry.reach, 3)},
             warnings=_warnings_of(seen, [video.info.name for video in videos]),
+            problems=(seen.broken,) if seen.broken is not None and seen.broken.machine else (),
         ).check()
 
 
@@ -193,7 +194,7 @@ def _warnings_of(seen: Observation, videos: list[str]) -> tuple[str, ...]:
     if len(videos) > 1:
         notes.append(f"only the first of {len(videos)} body videos was used ({videos[0]})")
     if seen.broken is not None:
-        notes.append(f"the video could not be read to its end: {seen.broken}")
+        notes.append(f"the video could not be read to its end: {seen.broken.what}")
     if seen.unsure is not None and seen.frames and not seen.skeleton.found.any():
         notes.append("their face was not seen in the body video, and without it nobody can tell whose body is whose")
     if seen.rejected > 0.2 * max(1, len(seen.skeleton.times_ns)):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from data_schemas.ahead import ahead
 from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.hook import Hook, silent
+from data_schemas.result import Problem
 from data_schemas.stream import Frame, Video
 from data_schemas.time import to_ns
 from modalities.body.hand_watch import HandWatch
@@ -90,7 +91,7 @@ class Observation:
     pixel_valid: BoolArray
     frames: int
     rejected: int
-    broken: str | None
+    broken: Problem | None
     unsure: BoolArray | None = None
 
 
@@ -188,7 +189,7 @@ class BodyObserver:
         self._pixels.follow(*(None, None) if pose is None else (pose[0], pose[1] >= VISIBLE))
         return True
 
-    def result(self, broken: str | None = None) -> Observation:
+    def result(self, broken: Problem | None = None) -> Observation:
         """What was kept; `broken` says why reading stopped before the end."""
         return Observation(
             _skeleton_of(self.times, self._found, *self._size),
@@ -201,7 +202,7 @@ class BodyObserver:
         )
 
 
-def look_through(video: Video, looking: Looking, hook: Hook = silent, step: str = "body") -> str | None:
+def look_through(video: Video, looking: Looking, hook: Hook = silent, step: str = "body") -> Problem | None:
     """Have all frames of a video looked at; what broke it off, if anything did.
 
     Raises:
@@ -214,7 +215,7 @@ def look_through(video: Video, looking: Looking, hook: Hook = silent, step: str 
     except UnreadableFileError as error:
         if not looking.times:
             raise
-        return str(error)
+        return Problem.of(error)
     return None
 
 

@@ -124,7 +124,7 @@ class BodiesObserver:
         ]
         return [*asked, *self._faces.complaints]
 
-    def result(self, person: str, broken: str | None = None) -> Observation:
+    def result(self, person: str, broken: Problem | None = None) -> Observation:
         """What was kept of one person; `broken` says why reading stopped before the end."""
         rows, unsure = self.rows_of(person)
         n = len(self.times)

@@ -93,7 +93,7 @@ class FaceEncoder:
                     streams=tuple(one.stream.info.name for one in cameras),
                     parameters={**settings, "kind": " + ".join(one.stream.info.kind for one in cameras)},
                     warnings=tuple([text for one in cameras for text in one.warnings] + _caveats(cameras, analysis)),
-                    questions=tuple(question for one in cameras for question in one.questions),
+                    problems=tuple(problem for one in cameras for problem in one.problems),
                 )
             )
         return encodings

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from data_schemas.ahead import ahead
 from data_schemas.errors import InvalidValueError, TelltaleError, UnreadableFileError
-from data_schemas.result import Problem
+from data_schemas.result import Problem, of_machine
 from data_schemas.stream import Frame, Video
 from data_schemas.time import to_s
 from modalities.base import Task
@@ -40,7 +40,7 @@ class Watched:
         rows: Rows of `observation.ROW`.
         reduced: What the spotter's reducers kept, and the colours of the skin (`FaceObserver.kept`).
         warnings: What a user should know, in plain sentences.
-        questions: What only the user can tell.
+        problems: What only the user can tell, and what failed in the machine.
         repeats: Frames that repeat the picture before them.
     """
 
@@ -49,7 +49,7 @@ class Watched:
     rows: NDArray[np.void]
     reduced: dict[str, FloatArray]
     warnings: list[str] = field(default_factory=list)
-    questions: list[Problem] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
     repeats: Repeats | None = None
 
 
@@ -79,6 +79,7 @@ def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping
     """
     streams = [stream for kind in KINDS for stream in task.of_kind(kind)]
     warnings: list[str] = []
+    failed: list[Problem] = []
     seen: list[list[Watched]] = []
     fallback: list[Watched] = []
     broken: TelltaleError | None = None
@@ -88,6 +89,7 @@ def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping
         if stream.info.kind in [one[0].stream.info.kind for one in seen]:
             continue
         watched, error = _watch_stream(stream, task, people, spotter, settings)
+        failed += of_machine(error)
         times = watched[0].rows["t_ns"]
         if error is not None and not len(times):
             broken = error
@@ -110,6 +112,7 @@ def watch(task: Task, people: Sequence[str], spotter: Spotter, settings: Mapping
         warnings.append(f"face taken from {_listed(used)}, not from {_listed(unused)}")
     for one in cameras[0]:
         one.warnings = warnings + one.warnings
+    cameras[0][0].problems = failed + cameras[0][0].problems
     return [[watched[at] for watched in cameras] for at in range(len(people))]
 
 
@@ -148,7 +151,7 @@ def _watch_stream(
             rows, reduced = several.rows_of(person)
             watched.append(Watched(person, stream, rows, reduced, repeats=repeats))
         watched[0].warnings = warnings
-        watched[0].questions = several.questions(stream.info.name)
+        watched[0].problems = several.questions(stream.info.name)
         return watched, error
 
 

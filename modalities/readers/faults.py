@@ -17,7 +17,8 @@ from typing import NoReturn
 
 from data_schemas.errors import TelltaleError, UnreadableFileError
 
-_BLOCK = 1 << 20
+_BLOCK, _PAGE = 1 << 20, 1 << 12
+_OF_THE_DISK = (errno.EIO, errno.ENXIO, errno.ENODEV, getattr(errno, "ESTALE", errno.EIO), errno.ETIMEDOUT)
 _MOST_AT_ONCE = (1 << 31) - 1
 """Bytes that FFmpeg asks the system for at once at the most (`max_alloc` of libavutil); more it refuses by itself."""
 LIBRARY_ERRORS: tuple[type[Exception], ...] = (
@@ -65,9 +66,10 @@ def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> 
     """Refuse a file for what a library threw at it.
 
     What a library throws is the cause of the refusal, so that a batch can tell what lies in the machine (a disk that
-    does not read, too little memory) from what lies in the file. FFmpeg answers a length stated in a damaged file that
-    no memory could hold with the system's "Cannot allocate memory", and some files that are cut off with its
-    "Input/output error"; both lie in the file, and are said as what they are.
+    does not read, too little memory) from what lies in the file. What a library says does not tell: where the disk does
+    not read, FFmpeg finds invalid data as often as an "Input/output error", which it also says of some files that are
+    cut off; and it answers a length stated in a damaged file that no memory could hold with "Cannot allocate memory".
+    So the file is read through once, and what lies in it is said as what it is.
 
     Args:
         what: What happened, one clause.
@@ -78,6 +80,7 @@ def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> 
     Raises:
         UnreadableFileError: always.
     """
+    require_disk(path)
     if _states_too_much(error):
         raise UnreadableFileError(
             what,
@@ -85,7 +88,7 @@ def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> 
             got="a length in it that is far more than there is of it: the file is damaged",
             mend=mend or "Copy it again, or from a backup.",
         ) from None
-    if _is_cut_off(error, path):
+    if _is_ffmpegs(error) and isinstance(error, OSError) and error.errno == errno.EIO:  # and the disk reads it
         raise UnreadableFileError(
             what,
             file=path,
@@ -107,19 +110,23 @@ def _states_too_much(error: Exception) -> bool:
     return True
 
 
-def _is_cut_off(error: Exception, path: Path) -> bool:
-    """Whether FFmpeg reports a disk error of a file that the disk reads to its end."""
-    if not (isinstance(error, OSError) and error.errno == errno.EIO and _is_ffmpegs(error)):
-        return False
-    try:
-        require_readable(path)
-    except UnreadableFileError:
-        return False
-    return True
-
-
 def _is_ffmpegs(error: Exception) -> bool:
     return isinstance(error, getattr(sys.modules.get("av"), "FFmpegError", ()))
+
+
+def require_disk(path: Path) -> None:
+    """Return unless the disk fails to read a file that is there; the file is read through once.
+
+    Raises:
+        UnreadableFileError: as `require_readable`, and only where the disk, or the way to it, is the cause.
+    """
+    if not path.is_file():
+        return
+    try:
+        require_readable(path)
+    except UnreadableFileError as error:
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_THE_DISK:
+            raise
 
 
 def require_readable(*paths: Path) -> None:
@@ -133,17 +140,21 @@ def require_readable(*paths: Path) -> None:
     """
     for path in paths:
         done = 0
-        try:
-            with path.open("rb", buffering=0) as handle:
-                while block := handle.read(_BLOCK):
-                    done += len(block)
-        except OSError as error:
-            raise UnreadableFileError(
-                f"the disk does not read the file from byte {done} on",
-                file=path,
-                got=error.strerror,
-                mend="Copy it again, or from a backup.",
-            ) from error
+        for size in (_BLOCK, _PAGE):  # where a block is not read, the page is looked for
+            try:
+                with path.open("rb", buffering=0) as handle:
+                    handle.seek(done)
+                    while block := handle.read(size):
+                        done += len(block)
+                break
+            except OSError as error:
+                if size == _PAGE:
+                    raise UnreadableFileError(
+                        f"the disk does not read the file from byte {done} on",
+                        file=path,
+                        got=error.strerror,
+                        mend="Copy it again, or from a backup.",
+                    ) from error
 
 
 @contextmanager

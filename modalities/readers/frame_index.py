@@ -12,6 +12,7 @@ import numpy as np
 
 from data_schemas.errors import UnreadableFileError
 from data_schemas.time import NS_PER_S, Int64Array
+from modalities.readers.faults import require_disk
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -70,7 +71,7 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         The index, and whether the file seems to have been cut off, so that its last frames may not decode.
 
     Raises:
-        UnreadableFileError: there is no frame in it.
+        UnreadableFileError: there is no frame in it, or the disk does not read it.
     """
     import av
 
@@ -96,6 +97,9 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         promised = stream.frames - discarded if "mov" in container.format.name else 0
         zero = zero_ticks(container, base)
         length_ns = promised_ns(stream, container, base)
+    cut = cut or 0 < len(packets) < promised
+    if cut or not packets:
+        require_disk(path)
     notes: list[str] = []
     if any(key for _, _, key in packets):
         first = next(at for at, packet in enumerate(packets) if packet[2])
@@ -104,7 +108,6 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         packets = packets[first:]
     if not packets:
         raise UnreadableFileError("the video track has no readable frame", file=path)
-    cut = cut or 0 < len(packets) < promised
     if 0 < len(packets) < promised:
         notes.append(f"the file is cut off: its header promises {promised} frames, {len(packets)} are readable")
     index = _from_packets(packets, base, zero, rate, notes, path)

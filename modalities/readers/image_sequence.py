@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 
+from data_schemas.causes import lies_in_machine
 from data_schemas.errors import ManifestError, UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Pictured, StreamInfo, Video
 from data_schemas.time import Explicit, to_s
+from modalities.readers.faults import refuse
 from modalities.readers.info import VIDEO_KINDS, AnyStream, FileInfo, TrackInfo
 from modalities.readers.picture_times import read_stamps, times_of_pictures
 from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, camera_of, mode_for
@@ -94,14 +96,23 @@ class PictureFiles:
 
 
 def read_picture(path: Path) -> Picture | None:
-    """The stored picture, uint8 or uint16, (h, w) or RGB (h, w, 3); None if it cannot be decoded."""
+    """The stored picture, uint8 or uint16, (h, w) or RGB (h, w, 3); None if it is gone or cannot be decoded.
+
+    Raises:
+        UnreadableFileError: the disk does not read it, or the user has no right to.
+    """
     import cv2
 
     try:
         data = path.read_bytes()
+    except OSError as error:
+        if lies_in_machine(error):
+            refuse("the picture cannot be read", path, error)
+        return None
+    try:
         sound = data and _is_sound(data)
         picture = cv2.imdecode(np.frombuffer(data, dtype=np.uint8), cv2.IMREAD_UNCHANGED) if sound else None
-    except (OSError, cv2.error):
+    except cv2.error:
         return None
     if picture is None or picture.dtype not in (np.uint8, np.uint16):
         return None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from modalities.readers.faults import require_disk
 
 if TYPE_CHECKING:
     from av.container import InputContainer
@@ -12,7 +15,10 @@ if TYPE_CHECKING:
 def decode_packets(container: InputContainer, stream: Any) -> Iterator[Any]:
     """Decoded frames in the order of their packets.
 
-    A packet that cannot be decoded is passed over; where the file cannot be read any further the frames end.
+    A packet that cannot be decoded is passed over; where the file says nothing readable any further the frames end.
+
+    Raises:
+        UnreadableFileError: the disk does not read the file any further.
     """
     import av
 
@@ -21,6 +27,7 @@ def decode_packets(container: InputContainer, stream: Any) -> Iterator[Any]:
         try:
             packet = next(packets, None)
         except (av.FFmpegError, OSError):
+            require_disk(Path(container.name))
             packet = None
         if packet is None:
             return

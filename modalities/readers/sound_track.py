@@ -15,7 +15,7 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.intervals import IntervalSet
 from data_schemas.stream import Audio, StreamInfo
 from data_schemas.time import NS_PER_S, Regular
-from modalities.readers.faults import refuse
+from modalities.readers.faults import refuse, require_disk
 from modalities.readers.frame_index import ticks_to_ns, zero_ticks
 from modalities.readers.packets import decode_packets
 
@@ -85,6 +85,8 @@ def lay_out(path: Path, track: int) -> TrackLayout:
             cut = True
     if promised and reached < (promised * base) * rate - rate:
         cut = True
+    if cut:
+        require_disk(path)
     zero_ns = ticks_to_ns(np.array([round(start / base) - zero]), base)[0]
     return TrackLayout(rate, len(first.layout.channels), int(zero_ns), start, max(0, reached), tuple(holes), cut)
 

@@ -14,7 +14,7 @@ from data_schemas.errors import UnreadableFileError
 from data_schemas.session import StreamEntry
 from data_schemas.stream import Pictured, StreamInfo, Video
 from data_schemas.time import Explicit, Int64Array
-from modalities.readers.faults import refuse
+from modalities.readers.faults import refuse, require_disk
 from modalities.readers.frame_index import FrameIndex, index_frames
 from modalities.readers.packets import decode_packets
 from modalities.readers.pictures import MOST_PIXELS, Framing, Picture, camera_of, mode_for, mono_depth, to_array
@@ -72,16 +72,18 @@ class DecodedFrames:
         """All frames from the start.
 
         Raises:
-            UnreadableFileError: not one frame could be decoded.
+            UnreadableFileError: not one frame could be decoded, or the disk no longer reads the file.
         """
         last = -1
         for at, frame in self._matched():
             if at > last:
                 last = at
                 yield at, self.framing(to_array(frame, self.mode))
-        self._require_some(last)
+        self._require_end(last)
 
-    def _require_some(self, last: int) -> None:
+    def _require_end(self, last: int) -> None:
+        if last + 1 < len(self.pts):
+            require_disk(self.path)
         if last < 0 and len(self.pts):
             raise UnreadableFileError("no frame of the video can be decoded", file=self.path)
 
@@ -100,7 +102,7 @@ class DecodedFrames:
                 whole = to_array(frame, self.mode)
                 again = whole if theirs.mode == self.mode else to_array(frame, theirs.mode)
                 yield at, self.framing(whole), theirs.framing(again)
-        self._require_some(last)
+        self._require_end(last)
 
     def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
         """The frames of some indices; only they are converted, and decoding begins at the whole picture before them."""

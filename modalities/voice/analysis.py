@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas.hook import Hook, silent
 from data_schemas.intervals import IntervalSet
+from data_schemas.result import Problem
 from data_schemas.stream import Audio
 from data_schemas.time import Int64Array
 from modalities.voice.activity import Activity, find_speech, noise_floor
@@ -47,7 +48,7 @@ class Voice:
         detail: What needs the pitch to be measured.
         floor_db: Noise floor of each wide band (n, 8).
         clipped: Number of samples at full scale.
-        complaint: What went wrong while the sound was read, "" if nothing did.
+        complaint: What went wrong while the sound was read, None if nothing did.
     """
 
     times_ns: Int64Array
@@ -63,7 +64,7 @@ class Voice:
     detail: Detail
     floor_db: Floats
     clipped: int
-    complaint: str = ""
+    complaint: Problem | None = None
 
     @property
     def usable(self) -> bool:

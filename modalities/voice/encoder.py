@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.features import EncoderSpec, Encoding, Track
+from data_schemas.result import Problem, of_machine
 from data_schemas.stream import Audio
 from modalities.base import Task
 from modalities.voice.analysis import Voice, analyse
@@ -31,6 +32,7 @@ class _Heard:
     stream: Audio | None
     voice: Voice | None
     warnings: tuple[str, ...]
+    problems: tuple[Problem, ...] = ()
 
     def saying(self, speech: Flags) -> _Heard:
         """The same with the speech of one person only, flags per frame."""
@@ -138,6 +140,7 @@ def _hear(task: Task) -> _Heard:
     chosen: tuple[Audio, Voice] | None = None
     warnings: list[str] = []
     failed: UnreadableFileError | None = None
+    problems: list[Problem] = []
     for stream in task.of_kind("audio"):
         if not isinstance(stream, Audio) or stream.axis.n == 0:
             warnings.append(f"'{stream.info.name}' holds no sound")
@@ -146,6 +149,7 @@ def _hear(task: Task) -> _Heard:
             voice = analyse(stream, channel, task.hook, harmonics=_backend(task.settings) == "own")
         except UnreadableFileError as error:
             failed = error
+            problems += of_machine(error)
             warnings.append(str(error))
             continue
         if chosen is None or voice.usable:
@@ -159,7 +163,9 @@ def _hear(task: Task) -> _Heard:
             raise failed
         return _Heard(None, None, tuple(warnings) or ("no stream of sound",))
     stream, voice = chosen
-    return _Heard(stream, voice, (*warnings, *_complaints(stream, voice)))
+    if voice.complaint is not None and voice.complaint.machine:
+        problems.append(voice.complaint)
+    return _Heard(stream, voice, (*warnings, *_complaints(stream, voice)), tuple(problems))
 
 
 def _encoding(task: Task, heard: _Heard) -> Encoding:
@@ -201,6 +207,7 @@ def _encoding(task: Task, heard: _Heard) -> Encoding:
             **{key: settings[key] for key in ("egemaps", "embedding", "embedding_architecture") if settings.get(key)},
         },
         heard.warnings,
+        heard.problems,
     )
 
 
@@ -307,7 +314,7 @@ def _typical(voice: Voice, speech: Flags) -> dict[str, float | None]:
 
 def _complaints(audio: Audio, voice: Voice) -> list[str]:
     name = audio.info.name
-    found = [voice.complaint] if voice.complaint else []
+    found = [] if voice.complaint is None else [f"the sound ends early: {voice.complaint.what}"]
     if voice.clipped > 0.001 * audio.axis.n:
         share = 100 * voice.clipped / audio.axis.n
         found.append(f"'{name}': {share:.1f} % of the samples are at full scale (clipped); levels and spectrum suffer")

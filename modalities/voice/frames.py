@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import UnreadableFileError
 from data_schemas.hook import Hook, silent
+from data_schemas.result import Problem
 from data_schemas.stream import Audio
 from data_schemas.time import Int64Array
 from modalities.voice.auditory import Ear
@@ -68,7 +69,7 @@ class Rows:
         return (highest - lowest) < 2 * LSB
 
 
-def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int64Array, Rows, int, str]:
+def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int64Array, Rows, int, Problem | None]:
     """Measure a whole stream, block by block.
 
     Args:
@@ -78,7 +79,7 @@ def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int
 
     Returns:
         Times of the frames, ns on the stream's clock (n,); their rows; the number of samples at full scale; and what
-        went wrong on the way, "" if nothing did. Where the file breaks, the rows end.
+        went wrong on the way, None if nothing did. Where the file breaks, the rows end.
 
     Raises:
         UnreadableFileError: the file breaks within its first block.
@@ -87,7 +88,7 @@ def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int
     meter, ear = SpectrumMeter(sound.rate_hz, HOP), Ear(sound.rate_hz)
     parts: list[Rows] = []
     clipped = 0
-    complaint = ""
+    complaint: Problem | None = None
     try:
         for block in sound.blocks():
             hook("voice", block.first, sound.frames)
@@ -96,7 +97,7 @@ def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int
     except UnreadableFileError as error:
         if not parts:
             raise
-        complaint = f"the sound ends early: {error}"
+        complaint = Problem.of(error)
     hook("voice", sound.frames, sound.frames)
     columns = [np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Rows)]
     return sound.times_of(np.arange(len(columns[0]))), Rows(*columns), clipped, complaint

@@ -90,7 +90,7 @@ def _about(one: Encoding) -> dict[str, Any]:
         "streams": list(one.streams),
         "parameters": dict(one.parameters),
         "warnings": list(one.warnings),
-        "questions": [problem.model_dump() for problem in one.questions],
+        "problems": [problem.model_dump() for problem in one.problems],
     }  # fmt: skip
 
 
@@ -116,7 +116,7 @@ def _encoding(about: dict[str, Any], rows: Any) -> Encoding:
         tuple(about["streams"]),
         about["parameters"],
         tuple(about["warnings"]),
-        tuple(Problem.model_validate(one) for one in about["questions"]),
+        tuple(Problem.model_validate(one) for one in about["problems"]),
     )
 
 
