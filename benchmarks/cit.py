@@ -7,7 +7,8 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.calibration import auc_of, calibration_error
+from data_schemas.ranking import auc_of
+from fusion.calibration import calibration_error
 from fusion.cit import examine
 from fusion.cit_items import MEASURES, contrasts_of, items_of
 from fusion.cit_model import LAB_CV, Posterior

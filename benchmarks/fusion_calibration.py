@@ -21,9 +21,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS
+from data_schemas.ranking import auc_of
 from data_schemas.threads import end_with_parent
 from fusion.attribution import joint_and_change, shares_over
-from fusion.calibration import auc_of, calibration_error
+from fusion.calibration import calibration_error
 from fusion.checkpoint import Checkpoint, load_checkpoint
 from fusion.evaluation import auc_behind_neutral, auc_beyond_display, subset_uncertainty
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of

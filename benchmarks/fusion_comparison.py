@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from data_schemas.emotion import CHANNELS
 from data_schemas.features import Encoding
 from data_schemas.intervals import Interval
+from data_schemas.ranking import auc_of
 from data_schemas.time import to_ns
-from fusion.calibration import auc_of, calibration_error
+from fusion.calibration import calibration_error
 from fusion.checkpoint import Checkpoint, load_checkpoint
 from fusion.evaluation import auc_behind_neutral
 from fusion.evidence_cues import values_of

@@ -25,7 +25,8 @@ from numpy.typing import NDArray
 
 from benchmarks.fusion_calibration import Told, moved_to
 from data_schemas.emotion import CHANNELS
-from fusion.calibration import auc_of, calibration_error
+from data_schemas.ranking import auc_of
+from fusion.calibration import calibration_error
 from fusion.checkpoint import Checkpoint, load_checkpoint
 from fusion.evaluation import auc_behind_neutral, auc_beyond_display
 from fusion.posterior import concealed_of

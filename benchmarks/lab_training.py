@@ -17,8 +17,9 @@ from pathlib import Path
 
 import numpy as np
 
+from data_schemas.ranking import auc_of
 from data_schemas.threads import one_thread
-from fusion.calibration import auc_of, calibration_error
+from fusion.calibration import calibration_error
 from fusion.checkpoint import load_checkpoint
 from fusion.label_head import together
 from fusion.label_steps import STATEMENTS

@@ -106,18 +106,6 @@ def calibration_error(probability: Array, happened: NDArray[np.bool_], bins: int
     return float(np.abs(gap).sum() / max(1, len(probability)))
 
 
-def auc_of(score: Array, happened: NDArray[np.bool_]) -> float:
-    """Area under the ROC curve, ties counted half; NaN where only one outcome occurs. Shapes (n,)."""
-    positives = int(np.count_nonzero(happened))
-    negatives = len(happened) - positives
-    if not positives or not negatives:
-        return float("nan")
-    order = np.sort(score[~happened])
-    below = np.searchsorted(order, score[happened], side="left")
-    level = np.searchsorted(order, score[happened], side="right")
-    return float((below + level).sum() / 2 / positives / negatives)
-
-
 def cannot_say_threshold(uncertainty: Array, right: NDArray[np.bool_], bins: int = 40) -> float:
     """Smallest uncertainty from which on, bin by bin, the top emotion is wrong more often than right; else 1.
 

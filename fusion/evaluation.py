@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from data_schemas.emotion import CHANNELS, EMOTIONS
 from data_schemas.errors import NothingUsableError
-from fusion.calibration import Decisions, auc_of, calibration_error
+from data_schemas.ranking import auc_of
+from fusion.calibration import Decisions, calibration_error
 from fusion.incongruence import LEAST_NS, hysteresis
 from fusion.inference import judge
 from fusion.posterior import concealed_of, felt_of, shown_of, uncertainty_of

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError
 from fusion.label_steps import joined
@@ -76,7 +77,7 @@ class LabelHead:
 
     def answer(self, blocks: Mapping[str, Floats]) -> Answer:
         """Probabilities and both uncertainties of m stretches."""
-        return combine(softmax(self.logits(blocks) / self.temperature))
+        return combine(softmax(self.logits(blocks) / self.temperature, axis=-1))
 
 
 def combine(members: Array) -> Answer:
@@ -106,12 +107,6 @@ def together(heads: list[LabelHead]) -> LabelHead:
         first.prior,
         float(np.exp(np.mean([np.log(one.temperature) for one in heads]))),
     )
-
-
-def softmax(logits: Array) -> Array:
-    """Probabilities over the last axis."""
-    raised = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(raised / raised.sum(axis=-1, keepdims=True))
 
 
 def _entropy(probability: Array) -> Array:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from data_schemas.emotion import CHANNELS
 from data_schemas.errors import NothingUsableError
 from data_schemas.threads import one_thread
-from fusion.label_head import Array, Floats, LabelHead, softmax
+from fusion.label_head import Array, Floats, LabelHead
 from fusion.label_steps import STATEMENTS, STATES, joined
 
 if TYPE_CHECKING:
@@ -313,7 +314,7 @@ def fit_one_temperature(logits: Array, label: Codes) -> float:
     from scipy.optimize import minimize_scalar
 
     def loss(log_temperature: float) -> float:
-        said = softmax(logits / np.exp(log_temperature))
+        said = softmax(logits / np.exp(log_temperature), axis=-1)
         return float(-np.log(np.clip(said[np.arange(len(label)), label], 1e-12, 1.0)).mean())
 
     return float(np.exp(minimize_scalar(loss, bounds=(np.log(0.2), np.log(10.0)), method="bounded").x))

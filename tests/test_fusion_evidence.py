@@ -14,8 +14,9 @@ from data_schemas.errors import InvalidValueError
 from data_schemas.event import Event
 from data_schemas.features import EncoderSpec, Encoding, FeatureSpec, Track
 from data_schemas.intervals import Interval
+from data_schemas.ranking import auc_of
 from data_schemas.time import NS_PER_S
-from fusion.calibration import auc_of, calibration_error
+from fusion.calibration import calibration_error
 from fusion.cit import examine
 from fusion.effect_table import TABLE, effects_of, sourced_effects
 from fusion.evidence_cues import statements_of, values_of

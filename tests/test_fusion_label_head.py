@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.special import softmax
 
 from data_schemas.emotion import CHANNELS
 from data_schemas.errors import InvalidValueError, NothingUsableError
+from data_schemas.ranking import auc_of
 from data_schemas.time import to_ns
-from fusion.calibration import auc_of
 from fusion.checkpoint import load_checkpoint
-from fusion.label_head import LabelHead, combine, softmax, together
+from fusion.label_head import LabelHead, combine, together
 from fusion.label_steps import STATEMENTS, STATES, Steps, block_widths, pool, sliding, steps_from
 from fusion.label_training import HeadPlan, Rows, deal_people, fit_head, fit_one_temperature
 from fusion.tokens import tokens_of
@@ -98,7 +99,7 @@ def test_doubt_is_split_into_what_more_people_would_settle_and_what_not() -> Non
 def test_temperature_undoes_overconfidence() -> None:
     rng = np.random.default_rng(5)
     logits = rng.normal(0, 1.5, (6000, 3))
-    label = (softmax(logits).cumsum(axis=1) < rng.random((6000, 1))).sum(axis=1)
+    label = (softmax(logits, axis=-1).cumsum(axis=1) < rng.random((6000, 1))).sum(axis=1)
     assert fit_one_temperature(2.5 * logits, label) == pytest.approx(2.5, rel=0.1)
 
 

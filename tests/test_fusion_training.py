@@ -15,7 +15,7 @@ from data_schemas.errors import (
     TelltaleError,
     UnreadableFileError,
 )
-from fusion.calibration import auc_of, calibration_error, cannot_say_threshold, conceal_threshold, fit_temperature
+from fusion.calibration import calibration_error, cannot_say_threshold, conceal_threshold, fit_temperature
 from fusion.card import card_text
 from fusion.checkpoint import DEFAULT, Checkpoint, load_checkpoint, save_checkpoint
 from fusion.inference import fuse
@@ -154,12 +154,8 @@ def test_temperature_undoes_overconfidence_by_channel() -> None:
     np.testing.assert_allclose(found.at(np.array([[0, 0, 0, 1, 0]])), [found.base * np.exp(found.slopes[3])])
 
 
-def test_auc_and_calibration_error_against_their_definitions() -> None:
+def test_calibration_error_against_its_definition() -> None:
     rng = np.random.default_rng(1)
-    score, happened = rng.integers(0, 6, 80).astype(float), rng.random(80) < 0.4
-    a, b = score[happened][:, None], score[~happened][None]
-    assert auc_of(score, happened) == pytest.approx(((a > b) + 0.5 * (a == b)).mean())
-    assert np.isnan(auc_of(score, np.zeros(80, bool)))
     p = rng.random(50_000)
     assert calibration_error(p, rng.random(50_000) < p) < 0.02
     assert calibration_error(np.full(100, 0.9), np.arange(100) < 50) == pytest.approx(0.4)

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from data_schemas.errors import InvalidValueError
-from modalities.face.recognition.flow_units import aucs, coded_units, score_units, unit_rows
+from data_schemas.ranking import auc
+from modalities.face.recognition.flow_units import coded_units, score_units, unit_rows
 from modalities.face.recognition.samples import Samples
 from modalities.face.recognition.simulation import simulate_flow_set
 
@@ -29,7 +30,7 @@ def test_units_of_strangers_and_of_shuffled_labels() -> None:
     assert rows["mean"]["auc"] == pytest.approx((rows["AU4"]["auc"] + rows["AU12"]["auc"]) / 2, abs=1e-3)
     for row in rows.values():
         assert row["auc_low"] <= row["auc"] <= row["auc_high"] and row["gain_low"] <= row["gain_high"]
-    chance = aucs(coded_units(coded(3, True), (4, 12)), score_units(coded(3, True), (4, 12)).kernel)
+    chance = auc(score_units(coded(3, True), (4, 12)).kernel, coded_units(coded(3, True), (4, 12)))
     assert (np.abs(chance - 0.5) < 0.25).all() and chance.mean() < rows["mean"]["auc"] - 0.15
 
 
@@ -40,9 +41,3 @@ def test_coded_units_of_either_side() -> None:
         coded_units(replace(samples, attributes={}))
     with pytest.raises(InvalidValueError, match="AU9 cannot be learnt"):
         score_units(samples, (9,))
-
-
-def test_area_under_the_curve() -> None:
-    shown = np.array([[1, 0], [0, 0], [1, 0], [0, 0]], dtype=bool)
-    found = aucs(shown, np.array([[3.0, 1], [1, 2], [2, 3], [2, 4]]))
-    assert found[0] == pytest.approx(0.875) and np.isnan(found[1]), "a tie counts half"

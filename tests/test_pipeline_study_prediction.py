@@ -11,11 +11,12 @@ from hypothesis import strategies as st
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.ranking import auc
 from pipeline.study.analysis import analyse_study
 from pipeline.study.design import describe_design
 from pipeline.study.prediction import predict_label
 from pipeline.study.ridge import fit, learn_probability
-from pipeline.study.scores import auc, balanced_accuracy, calibration, decision_curve, weighted_auc
+from pipeline.study.scores import balanced_accuracy, calibration, decision_curve, weighted_auc
 from pipeline.study.settings import Settings
 from pipeline.study.simulated import Plan, simulate_study
 from pipeline.study.splits import Split, block_splits

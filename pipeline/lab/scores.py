@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.calibration import auc_of, calibration_error
+from data_schemas.ranking import auc_of
+from fusion.calibration import calibration_error
 
 Array = NDArray[np.float64]
 Codes = NDArray[np.int64]

@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
 from data_schemas.threads import one_thread
 from fusion.calibration import cannot_say_threshold
 from fusion.checkpoint import DEFAULT, Checkpoint, load_checkpoint
-from fusion.label_head import LabelHead, combine, softmax, together
+from fusion.label_head import LabelHead, combine, together
 from fusion.label_model import LabelSpec, save_label_model
 from fusion.label_training import FittedHead, HeadPlan, fit_head
 from pipeline import __version__
@@ -229,7 +230,7 @@ def _lost(whole: Scored, thinner: Scored) -> dict[str, Any]:
 
 def _threshold(members: Sequence[FittedHead], head: LabelHead, study: LabStudy) -> float:
     """Uncertainty from which people left out are told wrong more often than right, over the members of all seeds."""
-    said = softmax(np.stack([one.left_out for one in members]) / head.temperature)
+    said = softmax(np.stack([one.left_out for one in members]) / head.temperature, axis=-1)
     answer = combine(said)
     return cannot_say_threshold(answer.uncertainty, answer.probability.argmax(axis=1) == study.rows.label)
 

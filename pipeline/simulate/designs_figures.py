@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from fusion.calibration import auc_of, calibration_error
+from data_schemas.ranking import auc_of
+from fusion.calibration import calibration_error
 from fusion.cit import KNOWING_WITHOUT_RESPONSE, examine
 from fusion.evidence_model import Norm, evidence, norms_of
 from pipeline.simulate.designs import simulate_cit, simulate_interview, simulate_suppression

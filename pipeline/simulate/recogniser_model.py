@@ -17,11 +17,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from data_schemas.hook import Hook, silent
 from fusion.calibration import calibration_error
 from modalities.face.recognition.default.measures import BLOCKS, check_maps, stretch, structure
-from modalities.face.recognition.default.recogniser import WEIGHTS, DefaultRecogniser, softmax
+from modalities.face.recognition.default.recogniser import WEIGHTS, DefaultRecogniser
 from modalities.face.recognition.default.training import Recipe, find_temperature, find_threshold, fit_recogniser
 from modalities.face.recognition.samples import CLASSES, SIDE
 from modalities.face.recognition.scores import confusion, f1_by_class, uar, uf1
@@ -119,7 +120,9 @@ def calibrate_on(recogniser: DefaultRecogniser, strangers: Drawn) -> dict[str, f
     least = (float(np.quantile(expressions, _QUANTILE)) + float(np.quantile(noise, 1 - _QUANTILE))) / 2
     return {
         "temperature": temperature,
-        "unsure_below": find_threshold(softmax(logits / temperature), shown & (logits.argmax(axis=1) == strangers.y)),
+        "unsure_below": find_threshold(
+            softmax(logits / temperature, axis=-1), shown & (logits.argmax(axis=1) == strangers.y)
+        ),
         "least_structure": round(least, 3),
     }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from data_schemas.ranking import auc
 from pipeline.study.association import (
     Association,
     Permuted,
@@ -20,7 +21,6 @@ from pipeline.study.baselines import baseline_scores
 from pipeline.study.design import Design
 from pipeline.study.identifiers import PURITY_LEAST, Leak, find_leak
 from pipeline.study.prediction import Prediction
-from pipeline.study.scores import auc
 from pipeline.study.settings import Settings
 from pipeline.study.splits import coarse_item, shared_between
 from pipeline.study.table import StudyTable

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from data_schemas.hook import Hook, silent
+from data_schemas.ranking import auc
 from pipeline.study.contrast import Floats
 from pipeline.study.design import Design, permute_labels
 from pipeline.study.ridge import fit, learn_probability, predict
 from pipeline.study.scores import (
-    auc,
     balanced_accuracy,
     calibration,
     decision_curve,

@@ -30,17 +30,6 @@ def balanced_accuracy(scores: Floats, labels: NDArray[np.integer], weights: Floa
     return (parts[0] + parts[1]) / 2
 
 
-def auc(scores: Floats, labels: NDArray[np.integer]) -> Floats:
-    """Area under the ROC curve of every column, ties counted half; scores and labels of shape (n, p)."""
-    from scipy.stats import rankdata
-
-    ranks = rankdata(scores, axis=0)
-    n1 = labels.sum(axis=0).astype(np.float64)
-    n0 = len(labels) - n1
-    above = (ranks * labels).sum(axis=0) - n1 * (n1 + 1) / 2
-    return np.divide(above, n0 * n1, out=np.full(n1.shape, np.nan), where=n0 * n1 > 0)
-
-
 def weighted_auc(scores: Floats, label: Codes, weights: Floats) -> Floats:
     """AUC of one set of scores, shape (n,), under rows of weights, shape (b, n); ties counted half."""
     order = np.argsort(scores, kind="stable")

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
+from data_schemas.ranking import auc
 from modalities.face.corpora.units import parse_units
 from modalities.face.descriptors.flow import pooled
 from modalities.face.recognition.kernel_machine import KernelMachine, Likeness, solve
@@ -120,7 +121,7 @@ def _inner_auc(judge: Judge, setting: tuple[float, float], inner: list[tuple[Row
     """Mean AUC over the units, inner folds pooled."""
     scores = np.concatenate([judge(train, test, setting) for train, test in inner])
     truth = coded[np.concatenate([test for _, test in inner])]
-    return float(np.nanmean(aucs(truth, scores)))
+    return float(np.nanmean(auc(scores, truth)))
 
 
 def _kernel_judge(samples: Samples, coded: Coded) -> Judge:
@@ -168,18 +169,6 @@ def _baseline_judge(samples: Samples, coded: Coded) -> Judge:
     return judge
 
 
-def aucs(coded: Coded, scores: Scores) -> Scores:
-    """Area under the ROC curve of each unit, ties counted half, (units,); not a number where all or none show it."""
-    from scipy.stats import rankdata
-
-    out = np.full(coded.shape[1], np.nan)
-    for unit, (shown, score) in enumerate(zip(coded.T, scores.T, strict=True)):
-        n = int(shown.sum())
-        if 0 < n < len(shown):
-            out[unit] = (rankdata(score)[shown].sum() - n * (n + 1) / 2) / (n * (len(shown) - n))
-    return out
-
-
 def unit_rows(found: UnitScores, *, draws: int = 1000, seed: int = 0) -> list[dict[str, Any]]:
     """AUC of each unit and of their mean, with intervals by bootstrap over persons (95 %).
 
@@ -196,9 +185,9 @@ def unit_rows(found: UnitScores, *, draws: int = 1000, seed: int = 0) -> list[di
     drawn = []
     for _ in range(draws):
         rows = np.concatenate([people[at] for at in rng.integers(0, len(people), len(people))])
-        drawn.append([_with_mean(aucs(found.coded[rows], one[rows])) for one in (found.kernel, found.baseline)])
+        drawn.append([_with_mean(auc(one[rows], found.coded[rows])) for one in (found.kernel, found.baseline)])
     spread = np.array(drawn)
-    kernel, baseline = (_with_mean(aucs(found.coded, one)) for one in (found.kernel, found.baseline))
+    kernel, baseline = (_with_mean(auc(one, found.coded)) for one in (found.kernel, found.baseline))
     low, high = np.nanpercentile(spread[:, 0], (2.5, 97.5), axis=0)
     gain_low, gain_high = np.nanpercentile(spread[:, 0] - spread[:, 1], (2.5, 97.5), axis=0)
     shown = [*found.coded.sum(axis=0).tolist(), int(found.coded.sum())]

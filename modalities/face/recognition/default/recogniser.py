@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
 from data_schemas.weights import require_usable
@@ -134,7 +135,7 @@ class DefaultRecogniser:
         if iod_px is not None:
             moved_percent(given, iod_px)
         logits = self.logits(given) / float(self.card["temperature"])
-        return softmax(logits)
+        return softmax(logits, axis=-1)
 
     def logits(self, maps: NDArray[np.floating]) -> Numbers:
         """Mean log probabilities over networks, levels and both sides of the mirror, before calibration, (n, 3)."""
@@ -146,7 +147,7 @@ class DefaultRecogniser:
                 hidden = np.einsum("nf,mfh->mnh", x, self.arrays["hidden_weight"], optimize=True)
                 hidden = np.maximum(hidden + self.arrays["hidden_offset"][:, None], 0)
                 out = np.einsum("mnh,mhc->mnc", hidden, self.arrays["class_weight"], optimize=True)
-                total += softmax(out + self.arrays["class_offset"][:, None]).mean(axis=0)
+                total += softmax(out + self.arrays["class_offset"][:, None], axis=-1).mean(axis=0)
         return np.log(np.maximum(total / (2 * len(LEVELS)), 1e-9))
 
     def shows_something(
@@ -181,12 +182,6 @@ class DefaultRecogniser:
         sure &= self.shows_something(maps, iod_px=iod_px)
         names = [CLASSES[at] for at in probabilities.argmax(axis=1)]
         return [name if force or known else UNSURE for name, known in zip(names, sure.tolist(), strict=True)]
-
-
-def softmax(logits: NDArray[np.floating]) -> Numbers:
-    """Probabilities along the last axis."""
-    away = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    return np.asarray(away / away.sum(axis=-1, keepdims=True))
 
 
 def check_weights_file(path: Path) -> None:

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
 from data_schemas.threads import one_thread
 from modalities.face.recognition.default.measures import LEVELS, check_maps, describe, stretch
-from modalities.face.recognition.default.recogniser import DefaultRecogniser, softmax
+from modalities.face.recognition.default.recogniser import DefaultRecogniser
 from modalities.face.recognition.protocols import grouped
 from modalities.face.recognition.samples import CLASSES, Labels, Samples
 from modalities.face.recognition.scores import confusion, uar, uf1
@@ -117,7 +118,7 @@ def find_temperature(logits: Numbers, truth: Labels) -> float:
     from scipy.optimize import minimize_scalar
 
     def surprisal(log_temperature: float) -> float:
-        chance = softmax(logits / np.exp(log_temperature))
+        chance = softmax(logits / np.exp(log_temperature), axis=-1)
         return float(-np.log(np.maximum(chance[np.arange(len(truth)), truth], 1e-12)).mean())
 
     return round(float(np.exp(minimize_scalar(surprisal, bounds=(-2.0, 2.5), method="bounded").x)), 4)
@@ -193,7 +194,7 @@ def train_on(
         done,
         card={
             "name": "a lab's own recogniser", "temperature": temperature,
-            "unsure_below": find_threshold(softmax(logits / temperature), right),
+            "unsure_below": find_threshold(softmax(logits / temperature, axis=-1), right),
             "least_structure": DefaultRecogniser.load().card["least_structure"], "classes": list(CLASSES),
             "trained_on": dict(told or {"study": "unknown", "people": "unknown"}),
             "data": f"{len(samples)} labelled flow maps of {len(persons)} persons "
