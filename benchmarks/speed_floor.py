@@ -2,11 +2,16 @@
 
 Decoding by PyAV, MediaPipe's face mesh on every face picture and its pose at the encoder's rate, one dense inverse
 search flow per face picture at 160 px, neurokit2's ECG and EDA processing, one short-time Fourier transform of the
-sound.
+sound. `python -m benchmarks.speed_floor SESSION...` does it for some sessions, one after the other, with OpenCV in one
+thread as in a batch's worker: what several such processes get done in an hour is what the machine has for them.
 """
 
 from __future__ import annotations
 
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +28,18 @@ def measure_floor(session: Path) -> dict[str, float]:
     _physiology(session / "physio.csv", spent)
     _sound(session / "voice.wav", spent)
     return spent
+
+
+def time_floor(sessions: Sequence[Path], processes: int) -> float:
+    """Seconds by the clock on the wall until so many processes have done the bare work of all sessions."""
+    started = time.monotonic()
+    words = [sys.executable, "-m", "benchmarks.speed_floor"]
+    shares = [[str(one) for one in sessions[first::processes]] for first in range(processes)]
+    running = [subprocess.Popen([*words, *share], stderr=subprocess.DEVNULL) for share in shares]
+    failed = [run.returncode for run in running if run.wait()]
+    if failed:
+        raise RuntimeError(f"the bare work failed with exit status {failed[0]}")
+    return time.monotonic() - started
 
 
 def _face(path: Path, spent: dict[str, float]) -> None:
@@ -99,3 +116,16 @@ def _sound(path: Path, spent: dict[str, float]) -> None:
     with timed(spent, "sound, one FFT pass (librosa)"), soundfile.SoundFile(str(path)) as file:
         for block in file.blocks(blocksize=30 * file.samplerate, dtype="float32", always_2d=True):
             np.abs(librosa.stft(block[:, 0], n_fft=1024, hop_length=file.samplerate // 100))
+
+
+def main() -> None:
+    """Do the bare work of the sessions that the command line names."""
+    import cv2
+
+    cv2.setNumThreads(1)
+    for session in sys.argv[1:]:
+        measure_floor(Path(session))
+
+
+if __name__ == "__main__":
+    main()

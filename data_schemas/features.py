@@ -122,8 +122,10 @@ class Track:
         if n > 1 and np.any(np.diff(self.times_ns) <= 0):
             raise InvalidValueError("track times must strictly increase")
         usable = self.valid & np.isfinite(self.values)
+        # A view of a larger array would keep all of that in memory for as long as the track is.
+        object.__setattr__(self, "times_ns", np.array(self.times_ns, np.int64))
         object.__setattr__(self, "valid", usable)
-        object.__setattr__(self, "values", np.where(usable, self.values, 0).astype(np.float32))
+        object.__setattr__(self, "values", np.where(usable, self.values, 0).astype(np.float32, copy=False))
 
     @classmethod
     def empty(cls, names: tuple[str, ...]) -> Track:
