@@ -176,6 +176,17 @@ def with_label(grid: ChannelGrid, labels: Sequence[LabelTrack], person: str, gri
     )
 
 
+def rows_of(timeline: pa.Table, person: str) -> pa.Table:
+    """The rows of one person; no copy of them where they stand together, as `as_table` writes them."""
+    import pyarrow.compute as pc
+
+    theirs = pc.equal(timeline.column("person").cast("string"), person)
+    at = np.flatnonzero(theirs.to_numpy())
+    if len(at) and at[-1] - at[0] + 1 == len(at):
+        return timeline.slice(int(at[0]), len(at))
+    return timeline.filter(theirs)
+
+
 def as_table(
     person_grids: Sequence[tuple[str, Sequence[ChannelGrid]]], grid_ns: Int64Array, about: dict[str, Any]
 ) -> pa.Table:

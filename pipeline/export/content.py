@@ -18,6 +18,7 @@ from data_schemas.result import ResultRecord, SyncReport
 from data_schemas.time import Int64Array, to_ns
 from pipeline.export.clock import FileClock
 from pipeline.export.media import Medium, find_media, find_session
+from pipeline.timeline import rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -82,22 +83,16 @@ class Content:
 
     def column(self, name: str, person: str) -> NDArray[np.float32]:
         """One feature of one person on the grid, float32, shape (g,); NaN where it is null."""
-        column = self.timeline.column(name).filter(self._rows(person))
-        return column.to_numpy().astype(np.float32)
+        return self.rows_of(person).column(name).to_numpy().astype(np.float32)
 
     def reasons(self, channel: str, person: str) -> list[str]:
         """Why the channel says nothing, per grid time; "" where it does."""
-        words = self.timeline.column(f"{channel}.reason").filter(self._rows(person)).to_pylist()
+        words = self.rows_of(person).column(f"{channel}.reason").to_pylist()
         return [word or "" for word in words]
 
     def rows_of(self, person: str) -> pa.Table:
         """The timeline of one person."""
-        return self.timeline.filter(self._rows(person))
-
-    def _rows(self, person: str) -> Any:
-        import pyarrow.compute as pc
-
-        return pc.equal(self.timeline.column("person").cast("string"), person)
+        return rows_of(self.timeline, person)
 
     @property
     def channels(self) -> list[str]:

@@ -12,6 +12,7 @@ from data_schemas.time import to_s
 from pipeline.report.happenings import add_evidence, happenings, meanings
 from pipeline.report.lanes import Lane, as_json, lanes_of
 from pipeline.report.tracks import Tracks, grid_of, size_of, tracks_of
+from pipeline.timeline import rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -40,14 +41,8 @@ class Material:
     @classmethod
     def of(cls, record: ResultRecord, timeline: pa.Table, events: Sequence[Event]) -> Material:
         """Of a result."""
-        import pyarrow.compute as pc
-
         lanes = lanes_of(timeline.schema, events)
-        names = timeline["person"].cast("string")
-        drawn = {f"{lane.channel}.{name}" for lane in lanes for name in (*lane.features, "reason")}
-        drawn |= {"t_ns", "fused.cannot_say"}
-        shown = timeline.select([name for name in timeline.column_names if name in drawn])
-        tracks = {person: tracks_of(shown.filter(pc.equal(names, person)), lanes) for person in record.people}
+        tracks = {person: tracks_of(rows_of(timeline, person), lanes) for person in record.people}
         return cls(tuple(record.people), timeline, tuple(events), tuple(lanes), tracks)
 
     @property

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from data_schemas.event import EVENT_KINDS, Event
 from data_schemas.time import to_s
 from pipeline.coding.identity import identify
+from pipeline.timeline import rows_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,57 +64,50 @@ def add_evidence(items: Sequence[dict[str, Any]], timeline: pa.Table) -> None:
         items: Of `happenings`.
         timeline: The table of `timeline.parquet`.
     """
-    import pyarrow.compute as pc
-
     wanted = [item for item in items if item["kind"] == "incongruence"]
     people = {item["person"] for item in wanted}
     for person in people:
-        rows = timeline.filter(pc.equal(timeline["person"].cast("string"), person))
+        rows = rows_of(timeline, person)
         if not rows.num_rows:
             continue
         seconds = to_s(rows["t_ns"].to_numpy())
-        columns = _Columns(rows)
-        for item in wanted:
-            if item["person"] == person:
-                inside = slice(*np.searchsorted(seconds, [item["on"], item["off"]]).tolist())
-                item["evidence"] = {"fused": columns.fused(inside), "unlike": columns.unlike(inside)}
+        own = [item for item in wanted if item["person"] == person]
+        inside = [slice(*np.searchsorted(seconds, [item["on"], item["off"]]).tolist()) for item in own]
+        fused, unlike = _fused(rows, inside), _unlike(rows, inside)
+        for item, shares, features in zip(own, fused, unlike, strict=True):
+            item["evidence"] = {"fused": shares, "unlike": features}
 
 
-class _Columns:
-    """Columns of one person as arrays, each converted once."""
+def _means(rows: pa.Table, name: str, inside: Sequence[slice]) -> list[float | None]:
+    """Mean of a column within each stretch; the column is held as numbers no longer than this takes."""
+    values = rows[name].to_numpy(zero_copy_only=False).astype(np.float64)
+    return [_mean(values[one]) for one in inside]
 
-    def __init__(self, rows: pa.Table) -> None:
-        self._rows = rows
-        self._known: dict[str, NDArray[np.float64]] = {}
 
-    def _of(self, name: str) -> NDArray[np.float64]:
-        if name not in self._known:
-            self._known[name] = self._rows[name].to_numpy(zero_copy_only=False).astype(np.float64)
-        return self._known[name]
-
-    def fused(self, inside: slice) -> dict[str, float]:
-        """Means of the fused features."""
-        found = {}
-        for name in self._rows.column_names:
-            if name.startswith("fused.") and name.rsplit(".")[-1] not in ("valid", "reason", "cannot_say"):
-                value = _mean(self._of(name)[inside])
+def _fused(rows: pa.Table, inside: Sequence[slice]) -> list[dict[str, float]]:
+    """Means of the fused features within each stretch."""
+    found: list[dict[str, float]] = [{} for _ in inside]
+    for name in rows.column_names:
+        if name.startswith("fused.") and name.rsplit(".")[-1] not in ("valid", "reason", "cannot_say"):
+            for one, value in zip(found, _means(rows, name, inside), strict=True):
                 if value is not None:
-                    found[name.removeprefix("fused.")] = round(value, 4)
-        return found
+                    one[name.removeprefix("fused.")] = round(value, 4)
+    return found
 
-    def unlike(self, inside: slice) -> list[dict[str, Any]]:
-        """The features that were furthest from the person's own baseline."""
-        found = []
-        for name in self._rows.column_names:
-            base = name.removesuffix("_z")
-            if name == base or base not in self._rows.column_names or base.startswith(_DESCRIPTIVE):
-                continue
-            z = _mean(self._of(name)[inside])
+
+def _unlike(rows: pa.Table, inside: Sequence[slice]) -> list[list[dict[str, Any]]]:
+    """The features that were furthest from the person's own baseline within each stretch."""
+    found: list[list[dict[str, Any]]] = [[] for _ in inside]
+    for name in rows.column_names:
+        base = name.removesuffix("_z")
+        if name == base or base not in rows.column_names or base.startswith(_DESCRIPTIVE):
+            continue
+        about: Mapping[bytes, bytes] = rows.schema.field(base).metadata or {}
+        both = zip(_means(rows, name, inside), _means(rows, base, inside), strict=True)
+        for one, (z, value) in zip(found, both, strict=True):
             if z is None or abs(z) < _LEAST_Z:
                 continue
-            about: Mapping[bytes, bytes] = self._rows.schema.field(base).metadata or {}
-            value = _mean(self._of(base)[inside])
-            found.append(
+            one.append(
                 {
                     "column": base,
                     "z": round(z, 2),
@@ -122,7 +116,7 @@ class _Columns:
                     "what": about.get(b"description", b"").decode(),
                 }
             )
-        return sorted(found, key=lambda one: -abs(one["z"]))[:MOST_FEATURES]
+    return [sorted(one, key=lambda feature: -abs(feature["z"]))[:MOST_FEATURES] for one in found]
 
 
 def _mean(values: NDArray[np.float64]) -> float | None:
