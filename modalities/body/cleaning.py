@@ -13,6 +13,8 @@ BANDWIDTH_S = 0.25
 SWAP_COST = 0.15
 """What it costs to call a frame swapped, in shoulder widths of mean joint displacement."""
 
+_AT_ONCE = 6
+"""Joints that are smoothed at a time."""
 _HANDS = ("wrist", "pinky", "index", "thumb")
 _ARMS = ("shoulder", "elbow")
 _LEGS = ("hip", "knee", "ankle", "heel", "foot_index")
@@ -37,18 +39,24 @@ def unswap(skeleton: Skeleton, scale: FloatArray) -> Skeleton:
         skeleton: As observed.
         scale: Shoulder width in px, (n,); NaN where unknown.
     """
-    points, visibility = skeleton.points.copy(), skeleton.visibility.copy()
-    world = None if skeleton.world is None else skeleton.world.copy()
     rows = np.flatnonzero(skeleton.found & np.isfinite(scale))
     if len(rows) < 3:
         return skeleton
-    for left, right in _GROUPS:
-        swapped = rows[_find_swaps(points[rows][:, left], points[rows][:, right], scale[rows], skeleton.times_s[rows])]
-        for values in (points, visibility) if world is None else (points, visibility, world):
-            kept = values[swapped[:, None], left].copy()
-            values[swapped[:, None], left] = values[swapped[:, None], right]
-            values[swapped[:, None], right] = kept
-    return replace(skeleton, points=points, visibility=visibility, world=world)
+    found = skeleton
+    for left, right in _GROUPS:  # no joint is in two groups
+        a, b = (skeleton.points[rows[:, None], joints] for joints in (left, right))
+        swapped = rows[_find_swaps(a, b, scale[rows], skeleton.times_s[rows])]
+        if not len(swapped):
+            continue
+        if found is skeleton:
+            world = None if skeleton.world is None else skeleton.world.copy()
+            found = replace(skeleton, points=skeleton.points.copy(), visibility=skeleton.visibility.copy(), world=world)
+        for values in (found.points, found.visibility, found.world):
+            if values is not None:
+                kept = values[swapped[:, None], left].copy()
+                values[swapped[:, None], left] = values[swapped[:, None], right]
+                values[swapped[:, None], right] = kept
+    return found
 
 
 def _find_swaps(left: FloatArray, right: FloatArray, scale: FloatArray, times_s: FloatArray) -> BoolArray:
@@ -91,10 +99,11 @@ def remove_outliers(points: FloatArray, valid: BoolArray, times_s: FloatArray) -
     out = points.copy()
     if len(points) < 3:
         return out
+    before, here, after = points[:-2], points[1:-1], points[2:]
     near = np.diff(times_s) <= reach_s(times_s)
     usable = valid[:-2] & valid[1:-1] & valid[2:] & (near[:-1] & near[1:])[:, None]
-    middle = np.median(np.stack([points[:-2], points[1:-1], points[2:]]), axis=0)
-    out[1:-1] = np.where(usable[..., None], middle, points[1:-1])
+    middle = np.maximum(np.minimum(before, here), np.minimum(np.maximum(before, here), after))
+    np.copyto(out[1:-1], middle, where=usable[..., None])
     return out
 
 
@@ -113,9 +122,20 @@ def smooth(points: FloatArray, valid: BoolArray, times_s: FloatArray) -> tuple[F
         Smoothed points (n, j, 2); velocity (n, j, 2) in units per second; bool (n, j), where velocity is known: the
         sample and at least one more within the window are valid.
     """
+    places, velocity, known = np.zeros(points.shape), np.zeros(points.shape), np.zeros(valid.shape, dtype=bool)
+    if not len(points):
+        return places, velocity, known
+    joints = points.shape[1]
+    for first in range(0, joints, _AT_ONCE):  # what lies between is many times as large as the result
+        some = slice(first, min(first + _AT_ONCE, joints))
+        found = _smooth_some(points[:, some], valid[:, some], times_s)
+        places[:, some], velocity[:, some], known[:, some] = found
+    return places, velocity, known
+
+
+def _smooth_some(points: FloatArray, valid: BoolArray, times_s: FloatArray) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """See `smooth`, of at least one sample."""
     n, reach = len(points), reach_s(times_s)
-    if n == 0:
-        return points.copy(), np.zeros_like(points), valid.copy()
     side = max(
         int((np.searchsorted(times_s, times_s + reach, side="right") - np.arange(n)).max()) - 1,
         int((np.arange(n) - np.searchsorted(times_s, times_s - reach)).max()),

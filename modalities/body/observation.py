@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from data_schemas.ahead import ahead
 from data_schemas.errors import InvalidValueError, UnreadableFileError
+from data_schemas.growing import first_rows, with_room
 from data_schemas.hook import Hook, silent
 from data_schemas.result import Problem
 from data_schemas.stream import Frame, Video
-from data_schemas.time import to_ns
+from data_schemas.time import to_ns, to_s
 from modalities.body.hand_watch import HandWatch
 from modalities.body.hands import HandLook
 from modalities.body.pictures import as_picture
@@ -159,7 +160,9 @@ class BodyObserver:
             Timer(settings.pose_hz), Timer(PIXEL_HZ), HandTimer(settings)
         )  # fmt: skip
         self._pixels, self._size, self._rejected = PixelMotion(), (video.width, video.height), 0
-        self._found: list[tuple[FloatArray, FloatArray, FloatArray] | None] = []
+        poses = _expected(video, settings.pose_hz)
+        self._points, self._visibility = np.zeros((poses, len(JOINTS), 2)), np.zeros((poses, len(JOINTS)))
+        self._world, self._found = np.zeros((poses, len(JOINTS), 3)), np.zeros(poses, dtype=bool)
         self._looks: list[HandLook | None] = []
         self._motion: list[float | None] = []
         self.frames, self.times = 0, list[int]()
@@ -178,8 +181,9 @@ class BodyObserver:
         pose = self._tracker.find(picture)
         if pose is not None and not is_upright_body(pose[0] * (width, height), pose[1]):
             pose, self._rejected = None, self._rejected + 1
+        if pose is not None:
+            self._keep(len(self.times), pose, (width, height))
         self.times.append(frame.t_ns)
-        self._found.append(pose)
         hands = None
         if pose is not None:
             hands = self._hands.look(frame.image, frame.t_ns, pose[0] * (width, height), pose[1])
@@ -192,7 +196,7 @@ class BodyObserver:
     def result(self, broken: Problem | None = None) -> Observation:
         """What was kept; `broken` says why reading stopped before the end."""
         return Observation(
-            _skeleton_of(self.times, self._found, *self._size),
+            self._skeleton(),
             tuple(self._looks),
             np.array([value or 0.0 for value in self._motion], dtype=np.float64),
             np.array([value is not None for value in self._motion], dtype=bool),
@@ -200,6 +204,17 @@ class BodyObserver:
             self._rejected,
             broken,
         )
+
+    def _keep(self, at: int, pose: tuple[FloatArray, FloatArray, FloatArray], size: tuple[int, int]) -> None:
+        self._points, self._visibility = with_room(self._points, at), with_room(self._visibility, at)
+        self._world, self._found = with_room(self._world, at), with_room(self._found, at)
+        self._points[at], self._visibility[at], self._world[at], self._found[at] = pose[0] * size, *pose[1:], True
+
+    def _skeleton(self) -> Skeleton:
+        n = len(self.times)
+        points, visibility = first_rows(self._points, n), first_rows(self._visibility, n)
+        found, world = first_rows(self._found, n), first_rows(self._world, n)
+        return Skeleton(np.array(self.times, dtype=np.int64), points, visibility, found, *self._size, world)
 
 
 def look_through(video: Video, looking: Looking, hook: Hook = silent, step: str = "body") -> Problem | None:
@@ -231,14 +246,8 @@ def observe(video: Video, settings: BodySettings, hook: Hook = silent, step: str
     return observer.result(broken)
 
 
-def _skeleton_of(
-    times: list[int], found: list[tuple[FloatArray, FloatArray, FloatArray] | None], width: int, height: int
-) -> Skeleton:
-    n = len(times)
-    points, visibility = np.zeros((n, len(JOINTS), 2)), np.zeros((n, len(JOINTS)))
-    world = np.zeros((n, len(JOINTS), 3))
-    for at, pose in enumerate(found):
-        if pose is not None:
-            points[at], visibility[at], world[at] = pose[0] * (width, height), pose[1], pose[2]
-    mask = np.array([pose is not None for pose in found], dtype=bool)
-    return Skeleton(np.array(times, dtype=np.int64), points, visibility, mask, width, height, world)
+def _expected(video: Video, pose_hz: float) -> int:
+    """At how many pictures a body will be looked for, about."""
+    n = video.axis.n
+    seconds = to_s(int(video.axis.end_ns) - int(video.axis.times_of(0))) if n else 0.0
+    return int(min(n, seconds * pose_hz + 2))

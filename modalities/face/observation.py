@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data_schemas.errors import InvalidValueError
+from data_schemas.growing import first_rows, with_room
 from modalities.face.anchor import FaceAnchor
 from modalities.face.depth.kept import COLUMNS, KEPT_DEPTH, DepthMeter, SurfaceSource, depth_row
 from modalities.face.depth.space import face_space
@@ -71,8 +71,6 @@ is this person's.
 """
 WORST_RESIDUAL = 0.25
 """Misfit to the template, in IOD, above which what was found is no face."""
-_BLOCK = 2048
-"""Least number of rows that are added at a time."""
 _REGION_MEAN = averaging(478)
 
 
@@ -155,7 +153,7 @@ class FaceObserver:
         Returns:
             Whether there is a face that can be registered.
         """
-        self._rows, self._skin = _with_room(self._rows, self._count), _with_room(self._skin, self._count)
+        self._rows, self._skin = with_room(self._rows, self._count), with_room(self._skin, self._count)
         row = self._rows[self._count]
         row["t_ns"] = t_ns
         found = self._observe(row, sighting, picture, t_ns, surface)
@@ -182,12 +180,11 @@ class FaceObserver:
         """
         measured: dict[str, FloatArray] = {}
         if len(self._measured):
-            self._measured = _with_room(self._measured, self._count)
-            measured[KEPT_DEPTH] = self._measured[: self._count]
+            measured[KEPT_DEPTH] = first_rows(self._measured, self._count)
         return {KEPT: self._skin[: self._count], **measured, **self.reduced()}
 
     def _keep_measured(self, values: NDArray[np.float32]) -> None:
-        self._measured = _with_room(self._measured, self._count)
+        self._measured = with_room(self._measured, self._count)
         self._measured[self._count] = values
 
     def _observe(
@@ -232,14 +229,6 @@ class FaceObserver:
         self._skin[self._count] = skin_colours(sighting).ravel()
         row["iris_px"], row["pupil"] = self._pupils.measure(picture, sighting.points[:, :2], t_ns)
         return True
-
-
-def _with_room(array: NDArray[Any], at: int) -> NDArray[Any]:
-    """The array, longer by half with zeros if it has no row of this number."""
-    if at < len(array):
-        return array
-    more = max(_BLOCK, len(array) // 2, at + 1 - len(array))
-    return np.concatenate([array, np.zeros((more, *array.shape[1:]), array.dtype)])
 
 
 def _foreshortening(placed: FloatArray) -> float:
