@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from data_schemas.errors import NothingUsableError, TelltaleError
-from data_schemas.event import Event
 from data_schemas.features import Encoding
 from data_schemas.hook import Hook, silent
-from data_schemas.intervals import IntervalSet, grid
-from data_schemas.recording import Session
-from data_schemas.result import ChannelSummary, Problem, ResultRecord
+from data_schemas.result import Problem, ResultRecord
 from data_schemas.threads import sums_in_order
 from modalities.registry import load_encoder
 from pipeline import __version__, steps
 from pipeline.config import Config
-from pipeline.joining import baseline_of
 from pipeline.journal import Journal
 from pipeline.manifest import MANIFEST_NAME, load_manifest, require_consent
 from pipeline.memory import give_back, keep_large_apart
 from pipeline.outcome import Result, has_failed
 from pipeline.privacy.consent import require_nobody_withdrawn, require_usable, weights_named
 from pipeline.proving import prove
+from pipeline.tabulating import tabulate
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from data_schemas.emotion import EmotionTrack
-    from fusion.label_inference import LabelTrack
     from pipeline.batch.cache import StepCache
-    from pipeline.timeline import ChannelGrid
 
 CAVEATS = [
     "Concealed emotion means that felt and shown emotion differ. It is not lying, and no number here detects lies.",
@@ -102,7 +94,9 @@ class Analyzer:
         self._stop_if_strict(unlabelled)
 
         events = [event for encoding in encodings for event in encoding.events] + incongruences
-        timeline, channels, told = self._tabulate(session, encodings, tracks, events, labels)
+        timeline, channels, told = tabulate(
+            session, encodings, tracks, events, labels, self.config, {"caveats": CAVEATS}
+        )
         give_back()
         provenance, unread = _trace(recording, encodings, self.config)
         self._stop_if_strict(unread)
@@ -136,91 +130,6 @@ class Analyzer:
         if self.config.strict and errors:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise TelltaleError(f"stopped, because --strict was given: {errors[0].what}{more}")
-
-    def _tabulate(
-        self,
-        session: Session,
-        encodings: Sequence[Encoding],
-        tracks: Sequence[EmotionTrack],
-        events: Sequence[Event],
-        labels: Sequence[LabelTrack],
-    ) -> tuple[pa.Table, list[ChannelSummary], list[Problem]]:
-        from pipeline import timeline
-
-        grid_ns = grid(session.extent, self.config.grid_hz)
-        specs = {channel: load_encoder(name).spec for channel, name in self.config.encoders.items()}
-        people: list[tuple[str, list[ChannelGrid]]] = []
-        summaries: list[ChannelSummary] = []
-        told: list[Problem] = []
-        for person in session.manifest.people:
-            own = {encoding.spec.channel: encoding for encoding in encodings if encoding.person == person.id}
-            baseline = baseline_of(person.id, encodings)
-            relative: dict[str, dict[str, int]] = {}
-            grids = []
-            for channel, spec in specs.items():
-                if channel not in own:
-                    tried = any(
-                        s.info.kind in spec.inputs
-                        and (person.id in s.info.people or (not s.info.people and s.info.person in (person.id, None)))
-                        for s in session.streams.values()
-                    )
-                    one = timeline.absent(spec, grid_ns, "encoder_failed" if tried else "no_stream")
-                else:
-                    support = steps.support_of(session, own[channel].streams)
-                    whole = IntervalSet([session.extent])
-                    one = timeline.joined(own[channel], grid_ns, whole if channel == "context" else support)
-                if channel != "context":
-                    one, relative[channel], said = timeline.with_relative(one, grid_ns, baseline)
-                    told += [Problem(severity="note", what=f"{person.id}: {words}") for words in said]
-                grids.append(one)
-            fused = next((track for track in tracks if track.person == person.id), None)
-            grids.append(timeline.with_label(timeline.fused(fused, grid_ns), labels, person.id, grid_ns))
-            people.append((person.id, grids))
-            found = [event for event in events if event.person in (person.id, None)]
-            summaries += [
-                _summary(person.id, one, own.get(one.channel), found, relative.get(one.channel, {})) for one in grids
-            ]
-        about = {
-            "telltale_version": __version__,
-            "session": session.manifest.name,
-            "clock": "session",
-            "grid_hz": self.config.grid_hz,
-            "caveats": CAVEATS,
-        }
-        return timeline.as_table(people, grid_ns, about), summaries, told
-
-
-def _summary(
-    person: str, one: ChannelGrid, encoding: Encoding | None, events: Sequence[Event], relative: Mapping[str, int]
-) -> ChannelSummary:
-    n = max(1, len(one.reason))
-    words = [str(word) for word in one.reason if word]
-    kinds = [event.kind for event in events if event.channel == one.channel]
-    quality: Mapping[str, Any] = encoding.quality if encoding is not None else {}
-    if relative:
-        quality = {**quality, "z_relative_to": relative}
-    names = [feature.name for feature in one.features]
-    if one.channel == "fused" and len(one.reason):
-        quality = {"cannot_say": round(float((one.values[:, names.index("cannot_say")] > 0.5).mean()), 4)}
-    return ChannelSummary(
-        person=person,
-        channel=one.channel,
-        valid_share=round(float(one.valid.any(axis=1).mean()) if len(one.reason) else 0.0, 4),
-        reasons={word: round(words.count(word) / n, 4) for word in sorted(set(words))},
-        events={kind: kinds.count(kind) for kind in sorted(set(kinds))},
-        quality=flatten(quality),
-    )
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Nested mappings as one, keys joined by dots: {"ecg": {"beats": 44}} becomes {"ecg.beats": 44}."""
-    flat: dict[str, Any] = {}
-    for key, value in values.items():
-        if isinstance(value, Mapping):
-            flat |= flatten(value, f"{prefix}{key}.")
-        else:
-            flat[f"{prefix}{key}"] = value
-    return flat
 
 
 def _nothing(root: Path, problems: Sequence[Problem]) -> NothingUsableError:

@@ -24,11 +24,15 @@ def keep_large_apart() -> None:
 
 
 def give_back() -> None:
-    """Hand what was freed back to the system; nothing where the C library is not glibc.
+    """Hand what was freed back to the system, as far as it can be asked to.
 
     glibc keeps freed arrays, and a few small objects between them are enough to hold on to hundreds of megabytes after
-    a channel of a long session is done.
+    a channel of a long session is done; Arrow keeps freed columns in a pool of its own.
     """
+    import sys
+
+    if "pyarrow" in sys.modules:
+        sys.modules["pyarrow"].default_memory_pool().release_unused()
     trim = _of_glibc("malloc_trim")
     if trim is not None:
         trim(0)

@@ -17,6 +17,7 @@ from data_schemas.whole_file import settle, settle_folder
 from pipeline.interaction_files import NAMES as OF_SEVERAL
 from pipeline.interaction_files import write_interaction
 from pipeline.journal import Journal
+from pipeline.memory import give_back
 from pipeline.report.page import ASSETS, drop_folder
 
 if TYPE_CHECKING:
@@ -114,6 +115,7 @@ class Result:
         with tempfile.TemporaryDirectory(dir=target, prefix=".writing-") as scratch:
             draft = Path(scratch)
             pq.write_table(self.timeline, draft / "timeline.parquet", compression="zstd")
+            give_back()
             pq.write_table(as_arrow(self.events), draft / "events.parquet")
             (draft / "events.csv").write_text(as_csv(as_rows(self.events)), encoding="utf-8", newline="")
             (draft / "sync.json").write_text(self.sync.model_dump_json(indent=2) + "\n", encoding="utf-8")

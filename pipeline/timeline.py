@@ -200,33 +200,56 @@ def as_table(
     Returns:
         `len(person_grids) * g` rows; an invalid cell is null; unit, source and description in each field's metadata.
     """
-    import pyarrow as pa
+    table = TableBuilder([person for person, _ in person_grids], grid_ns)
+    for grids in zip(*(channels for _, channels in person_grids), strict=True):
+        table.add(grids)
+    return table.finish(about)
 
-    fields, columns = [], []
-    people = [person for person, _ in person_grids]
-    fields.append(pa.field("person", pa.dictionary(pa.int32(), pa.string()), metadata={"description": "who"}))
-    codes = np.repeat(np.arange(len(people), dtype=np.int32), len(grid_ns))
-    columns.append(pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(people, pa.string())))
-    fields.append(pa.field("t_ns", pa.int64(), metadata={"unit": "ns", "description": "session time"}))
-    columns.append(pa.array(np.tile(grid_ns, len(people))))
-    for which, first in enumerate(person_grids[0][1]):
-        grids = [channels[which] for _, channels in person_grids]
+
+class TableBuilder:
+    """See `as_table`; takes one channel after the other, so that none has to be held twice.
+
+    Args:
+        people: Whose rows there are, in order.
+        grid_ns: Grid times, shape (g,), session clock.
+    """
+
+    def __init__(self, people: Sequence[str], grid_ns: Int64Array) -> None:
+        import pyarrow as pa
+
+        self._fields = [
+            pa.field("person", pa.dictionary(pa.int32(), pa.string()), metadata={"description": "who"}),
+            pa.field("t_ns", pa.int64(), metadata={"unit": "ns", "description": "session time"}),
+        ]
+        codes = np.repeat(np.arange(len(people), dtype=np.int32), len(grid_ns))
+        self._columns: list[Any] = [
+            pa.DictionaryArray.from_arrays(pa.array(codes), pa.array(people, pa.string())),
+            pa.array(np.tile(grid_ns, len(people))),
+        ]
+
+    def add(self, grids: Sequence[ChannelGrid]) -> None:
+        """Take the columns of a channel, of each person in order."""
+        import pyarrow as pa
+
+        first = grids[0]
         for at, feature in enumerate(first.features):
             metadata = {"unit": feature.unit, "description": feature.description, "source": feature.source}
-            fields.append(pa.field(f"{first.channel}.{feature.name}", pa.float32(), metadata=metadata))
+            self._fields.append(pa.field(f"{first.channel}.{feature.name}", pa.float32(), metadata=metadata))
             values = np.concatenate([grid.values[:, at] for grid in grids])
-            columns.append(pa.array(values, mask=~np.concatenate([grid.valid[:, at] for grid in grids])))
-        fields.append(pa.field(f"{first.channel}.valid", pa.bool_(), metadata={"description": "any feature is valid"}))
-        columns.append(pa.array(np.concatenate([grid.valid.any(axis=1) for grid in grids])))
-        fields.append(
-            pa.field(
-                f"{first.channel}.reason",
-                pa.dictionary(pa.int32(), pa.string()),
-                metadata={"description": "why nothing of the channel is valid here; null where something is"},
-            )
-        )
+            self._columns.append(pa.array(values, mask=~np.concatenate([grid.valid[:, at] for grid in grids])))
+        valid = {"description": "any feature is valid"}
+        self._fields.append(pa.field(f"{first.channel}.valid", pa.bool_(), metadata=valid))
+        self._columns.append(pa.array(np.concatenate([grid.valid.any(axis=1) for grid in grids])))
+        why = {"description": "why nothing of the channel is valid here; null where something is"}
+        words = pa.dictionary(pa.int32(), pa.string())
+        self._fields.append(pa.field(f"{first.channel}.reason", words, metadata=why))
         reasons = np.concatenate([grid.reason for grid in grids])
-        words = [str(word) if word else None for word in reasons]
-        columns.append(pa.array(words, pa.string()).dictionary_encode())
-    schema = pa.schema(fields, metadata={"telltale": json.dumps(about, sort_keys=True)})
-    return pa.table(columns, schema=schema)
+        told = [str(word) if word else None for word in reasons]
+        self._columns.append(pa.array(told, pa.string()).dictionary_encode())
+
+    def finish(self, about: dict[str, Any]) -> pa.Table:
+        """The table; `about` is stored as JSON in the schema's metadata."""
+        import pyarrow as pa
+
+        schema = pa.schema(self._fields, metadata={"telltale": json.dumps(about, sort_keys=True)})
+        return pa.table(self._columns, schema=schema)

@@ -271,7 +271,7 @@ def _save_functionals(encoding: Encoding, streams: Mapping[str, Stream], folder:
 
 
 def _quality_row(file: Path, encoding: Encoding) -> dict[str, Any]:
-    from pipeline.analyzer import flatten
+    from pipeline.tabulating import flatten
 
     track = encoding.track
     kinds = [event.kind for event in encoding.events]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -50,13 +50,12 @@ class Material:
         """What all values take."""
         return size_of(self.tracks)
 
-    def chunks(self) -> dict[str, dict[str, str]]:
-        """Name of the chunk, "<number of the person>-<lane>", -> column -> all values."""
-        return {
-            f"{number}-{lane}": columns
-            for number, person in enumerate(self.people)
-            for lane, columns in self.tracks[person].full.items()
-        }
+    def chunks(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """Name of a chunk, "<number of the person>-<lane>", and column -> all values; one after the other."""
+        for number, person in enumerate(self.people):
+            own = self.tracks[person]
+            for lane, columns in own.full.items():
+                yield f"{number}-{lane}", {column: own.values_of(column) for column in columns}
 
 
 def page_data(

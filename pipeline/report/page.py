@@ -108,7 +108,7 @@ def write_report(
         told = replace(told, up=f"../{told.up}" if told.up else "")
         own_folder(folder)
         _write_chunks(material, folder)
-    text = assemble(record, events, sync, told, data, {} if spread else material.chunks(), spread)
+    text = assemble(record, events, sync, told, data, {} if spread else dict(material.chunks()), spread)
     page.write_text(text, encoding="utf-8", newline="\n")
     if spread:
         near = f"{folder.name}/index.html"
@@ -153,7 +153,7 @@ def _write_chunks(material: Any, folder: Path) -> None:
     (folder / "plotly.min.js").write_text(get_plotlyjs(), encoding="utf-8", newline="\n")
     shutil.rmtree(folder / "data", ignore_errors=True)
     (folder / "data").mkdir()
-    for name, columns in material.chunks().items():
+    for name, columns in material.chunks():
         text = f"T.chunk({json.dumps(name)}, {json.dumps(columns)});\n"
         (folder / "data" / f"{name}.js").write_text(text, encoding="utf-8", newline="\n")
 

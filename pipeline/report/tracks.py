@@ -28,17 +28,23 @@ class Tracks:
 
     Attributes:
         overview: Column -> {"at": indices, "values": values}, thinned; without "at" where nothing had to be thinned.
-        full: Lane -> column -> all values; only columns that had to be thinned.
+        full: Lane -> columns that had to be thinned; `values_of` gives all values of one.
+        rows: The person's rows of the timeline.
         range: Column -> [least, greatest] value.
         missing: Channel -> [start_s, end_s, why] of the stretches in which nothing of it is known.
         silent: [start_s, end_s] of the stretches in which the fusion cannot say anything.
     """
 
     overview: dict[str, dict[str, str]] = field(default_factory=dict)
-    full: dict[str, dict[str, str]] = field(default_factory=dict)
+    full: dict[str, list[str]] = field(default_factory=dict)
     range: dict[str, list[float]] = field(default_factory=dict)
     missing: dict[str, list[list[Any]]] = field(default_factory=dict)
     silent: list[list[float]] = field(default_factory=list)
+    rows: pa.Table = None
+
+    def values_of(self, column: str) -> str:
+        """All values of a column as base64 of float32."""
+        return as_base64(_values(self.rows, column, _silenced(self.rows)))
 
 
 def as_base64(values: NDArray[Any]) -> str:
@@ -66,15 +72,13 @@ def tracks_of(rows: pa.Table, lanes: Sequence[Lane]) -> Tracks:
     """
     seconds = to_s(rows["t_ns"].to_numpy())
     silent = _silenced(rows)
-    found = Tracks(silent=_stretches(seconds, silent))
+    found = Tracks(silent=_stretches(seconds, silent), rows=rows)
     for lane in lanes:
         for name in lane.features:
             column = f"{lane.channel}.{name}"
             if column not in rows.column_names or column in found.overview:
                 continue
-            values = rows[column].to_numpy(zero_copy_only=False).astype(np.float32)
-            if lane.channel == "fused":
-                values = np.where(silent, np.float32(np.nan), values)
+            values = _values(rows, column, silent)
             finite = values[np.isfinite(values)]
             if not len(finite):
                 continue
@@ -83,7 +87,7 @@ def tracks_of(rows: pa.Table, lanes: Sequence[Lane]) -> Tracks:
             thinned = {"values": as_base64(values[at])}
             if len(at) < len(values):
                 thinned["at"] = as_base64(at.astype(np.uint32))
-                found.full.setdefault(lane.id, {})[column] = as_base64(values)
+                found.full.setdefault(lane.id, []).append(column)
             found.overview[column] = thinned
         reason = f"{lane.channel}.reason"
         if lane.channel not in found.missing and reason in rows.column_names:
@@ -92,8 +96,14 @@ def tracks_of(rows: pa.Table, lanes: Sequence[Lane]) -> Tracks:
 
 
 def size_of(people: Mapping[str, Tracks]) -> int:
-    """Bytes that all values take on the page."""
-    return sum(len(text) for one in people.values() for lane in one.full.values() for text in lane.values())
+    """Bytes that all values take on the page, four characters for three bytes."""
+    each = [(sum(map(len, one.full.values())), one.rows.num_rows) for one in people.values()]
+    return sum(columns * 4 * -(-4 * n // 3) for columns, n in each)
+
+
+def _values(rows: pa.Table, column: str, silent: NDArray[np.bool_]) -> NDArray[np.float32]:
+    values = np.asarray(rows[column].to_numpy(zero_copy_only=False), np.float32)
+    return np.where(silent, np.float32(np.nan), values) if column.startswith("fused.") else values
 
 
 def _silenced(rows: pa.Table) -> NDArray[np.bool_]:

@@ -60,7 +60,7 @@ def make_page(content: Content, *, faces: bool = True, coder: str = "", hook: Ho
     edit = {"coder": coder, "coders": coders_of(content.folder)}
     data = page_data(material, extras, addresses, edit)
     scripts = {"plotly.min.js": get_plotlyjs()}
-    for name, columns in material.chunks().items():
+    for name, columns in material.chunks():
         scripts[f"data/{name}.js"] = f"T.chunk({json.dumps(name)}, {json.dumps(columns)});\n"
     text = assemble(
         content.record, content.events, content.sync, extras, data, {}, True,
