@@ -6,10 +6,13 @@ import os
 import platform
 import subprocess
 import sys
+import weakref
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from data_schemas.features import Track
 from pipeline.memory import give_back
 
 
@@ -32,6 +35,7 @@ def test_what_lies_under_a_small_object_that_stays_is_given_back() -> None:
 _LARGE = """
 import os
 from pathlib import Path
+from data_schemas.features import Track
 from pipeline.memory import keep_large_apart
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
@@ -63,3 +67,13 @@ def test_large_arrays_go_back_as_they_are_freed() -> None:
         )
         kept[name] = int(run.stdout)
     assert kept["apart"] < 30e6 < 100e6 < kept["as it is"]
+
+
+def test_a_track_holds_on_to_nothing_but_itself() -> None:
+    """Its times are often a column of all that was kept of a video's frames."""
+    rows = np.zeros(1000, np.dtype([("t_ns", np.int64), ("kept", np.float32, (200,))]))
+    rows["t_ns"] = np.arange(1000)
+    kept = weakref.ref(rows)
+    track = Track(rows["t_ns"], ("a",), rows["kept"][:, :1], np.ones((1000, 1), bool), np.full(1000, "", object))
+    del rows
+    assert kept() is None and track.times_ns[-1] == 999

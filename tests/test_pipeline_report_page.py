@@ -18,9 +18,11 @@ from hypothesis import strategies as st
 from data_schemas.errors import ConsentError, InvalidValueError, UnreadableFileError
 from data_schemas.event import Event
 from data_schemas.features import FeatureSpec
+from data_schemas.result import ResultRecord
 from data_schemas.time import NS_PER_S
 from pipeline.export.events import as_arrow
 from pipeline.export.sample import EVENTS, write_sample
+from pipeline.report.content import Material
 from pipeline.report.decimation import kept_indices
 from pipeline.report.happenings import add_evidence, happenings
 from pipeline.report.lanes import lanes_of
@@ -223,6 +225,27 @@ def test_an_incongruence_says_what_was_unlike_the_person() -> None:
     assert items[0]["evidence"]["unlike"] == [
         {"column": "face.au04", "z": 3.0, "value": 0.5, "unit": "1", "what": "au04 in words"}
     ]
+
+
+@pytest.mark.parametrize("together", [True, False])
+def test_all_values_of_a_long_session_are_there_and_counted_before_they_are_made(result: Path, together: bool) -> None:
+    rng, people, n = np.random.default_rng(1), ("ada", "p-02"), 5000
+    specs = tuple(FeatureSpec(name, "1", name) for name in ("au04", "au12"))
+    values, valid = rng.normal(size=(2, n, 2)).astype(np.float32), rng.random((2, n, 2)) > 0.2
+    why = np.array([""] * n, object)
+    own = [ChannelGrid("face", specs, values[k], valid[k], why) for k in range(2)]
+    table = as_table([(person, [one]) for person, one in zip(people, own, strict=True)], np.arange(n) * NS_PER_S, {})
+    rows = np.arange(2 * n) if together else np.arange(2 * n).reshape(2, n).T.ravel()  # by time, then person
+    record = ResultRecord.model_validate_json((result / "result.json").read_text())
+    material = Material.of(record.model_copy(update={"people": list(people)}), table.take(rows), [])
+    chunks = dict(material.chunks())
+    assert material.bytes == sum(len(text) for columns in chunks.values() for text in columns.values()) > 0
+    for number in range(2):
+        theirs = [columns for name, columns in chunks.items() if name.startswith(f"{number}-")]
+        shown = {name: np.frombuffer(b64decode(text), "<f4") for columns in theirs for name, text in columns.items()}
+        for at, name in enumerate(("face.au04", "face.au12")):
+            wanted = np.where(valid[number, :, at], values[number, :, at], np.nan)
+            np.testing.assert_array_equal(shown[name], wanted)
 
 
 def test_the_index_of_a_study_lists_and_links_its_sessions(tmp_path: Path) -> None:
