@@ -3,7 +3,7 @@
 Decoding by PyAV, MediaPipe's face mesh on every face picture and its pose at the encoder's rate, one dense inverse
 search flow per face picture at 160 px, neurokit2's ECG and EDA processing, one short-time Fourier transform of the
 sound. `python -m benchmarks.speed_floor SESSION...` does it for some sessions, one after the other, with OpenCV in one
-thread as in a batch's worker: what several such processes get done in an hour is what the machine has for them.
+thread: what several such processes get done in an hour is what the machine has for them.
 """
 
 from __future__ import annotations
@@ -35,11 +35,13 @@ def time_floor(sessions: Sequence[Path], processes: int) -> float:
     started = time.monotonic()
     words = [sys.executable, "-m", "benchmarks.speed_floor"]
     shares = [[str(one) for one in sessions[first::processes]] for first in range(processes)]
-    running = [subprocess.Popen([*words, *share], stderr=subprocess.DEVNULL) for share in shares]
-    failed = [run.returncode for run in running if run.wait()]
+    running = [subprocess.Popen([*words, *share], stderr=subprocess.PIPE, text=True) for share in shares]
+    said = [run.communicate()[1] for run in running]
+    took = time.monotonic() - started
+    failed = [words for run, words in zip(running, said, strict=True) if run.returncode]
     if failed:
-        raise RuntimeError(f"the bare work failed with exit status {failed[0]}")
-    return time.monotonic() - started
+        raise RuntimeError(f"the bare work failed: {failed[0][-2000:]}")
+    return took
 
 
 def _face(path: Path, spent: dict[str, float]) -> None:

@@ -18,8 +18,8 @@ differs: run `make bench`.
 Beyond the floor a face picture costs what takes the head's own motion out of the flow, registration, pupils, quality,
 skin and lids, and four times a second the flow over two longer lags; a body picture costs the fingers; an expression is
 decoded once more to tell its class, and for the report's pictures; starting costs some seconds of imports and models.
-Two workers get done what the machine's two cores give them: beside their figures stands what two processes of bare
-third-party work get done on the same sessions, which shares cores, caches and memory as they do.
+What two workers get done in an hour depends on what two cores of the machine have for them: beside their figures stands
+what two processes of bare third-party work get done on the same sessions, sharing cores, caches and memory as they do.
 Memory grows by about 1 kB for each face picture while the face is at work, by the signals, which are held as a whole,
 by what each channel found, and by the timeline, which is the result: 330 columns 25 times a second, 2 MB a minute.
 """

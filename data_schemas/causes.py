@@ -13,7 +13,8 @@ NO_RIGHT = (errno.EACCES, errno.EPERM, errno.EROFS)
 _NUMBERS = {
     *NO_SPACE, *NO_RIGHT, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EIO, errno.ESTALE, errno.ETIMEDOUT,
     errno.EBUSY, errno.EAGAIN, errno.ECONNREFUSED, errno.ECONNRESET, errno.ECONNABORTED, errno.EPIPE,
-    errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV, errno.ENXIO,
+    errno.EHOSTUNREACH, errno.ENETUNREACH, errno.ENETDOWN, errno.ENODEV, errno.ENXIO, errno.ENOTCONN, errno.EBADMSG,
+    *(getattr(errno, name) for name in ("EHOSTDOWN", "EREMOTEIO", "EUCLEAN") if hasattr(errno, name)),
 }  # fmt: skip
 
 

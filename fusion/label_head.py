@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError
 from fusion.label_steps import joined
@@ -77,6 +76,8 @@ class LabelHead:
 
     def answer(self, blocks: Mapping[str, Floats]) -> Answer:
         """Probabilities and both uncertainties of m stretches."""
+        from scipy.special import softmax
+
         return combine(softmax(self.logits(blocks) / self.temperature, axis=-1))
 
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from data_schemas.emotion import CHANNELS
 from data_schemas.errors import NothingUsableError
@@ -312,6 +311,7 @@ def _descend(
 def fit_one_temperature(logits: Array, label: Codes) -> float:
     """The temperature that minimises the cross-entropy of logits (n, k), within 0.2..10 (Guo et al. 2017)."""
     from scipy.optimize import minimize_scalar
+    from scipy.special import softmax
 
     def loss(log_temperature: float) -> float:
         said = softmax(logits / np.exp(log_temperature), axis=-1)

@@ -6,6 +6,7 @@ import ast
 import hashlib
 import zipfile
 from collections.abc import Collection, Iterable
+from contextlib import suppress
 from dataclasses import astuple, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -91,9 +92,8 @@ def store(folder: Path, plan: CopyPlan, version: str, seen: Seen) -> None:
     for name, values in seen.reduced.items():
         arrays[f"reduced {name}"] = values
         arrays[f"seconds {name}"] = np.asarray(seen.reducing_s[name])
-    if file.is_file():
-        with np.load(file, allow_pickle=False) as before:
-            others = {name: before[name] for name in before.files if name.startswith(("reduced ", "seconds "))}
+    with suppress(OSError, ValueError, EOFError, zipfile.BadZipFile), np.load(file, allow_pickle=False) as before:
+        others = {name: before[name] for name in before.files if name.startswith(("reduced ", "seconds "))}
         arrays = {**others, **arrays}
     write_arrays(file, arrays)
 

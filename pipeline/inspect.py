@@ -194,13 +194,16 @@ def _look_at_video(info: FileInfo, track: TrackInfo, root: Path) -> tuple[str, s
         return "ignore", "no pictures in it"
     widths = []
     step = max(1, min(stream.axis.n, 150) // 10)
-    with borrowed_models() as models:
-        for frame in stream.frames():
-            if frame.index % step == 0:
-                box = find_face(models, frame.image.astype(np.uint8, copy=False), thorough=True)
-                widths.append(0.0 if box is None else float(box[2] - box[0]) / stream.width)
-            if len(widths) >= 10:
-                break
+    try:
+        with borrowed_models() as models:
+            for frame in stream.frames():
+                if frame.index % step == 0:
+                    box = find_face(models, frame.image.astype(np.uint8, copy=False), thorough=True)
+                    widths.append(0.0 if box is None else float(box[2] - box[0]) / stream.width)
+                if len(widths) >= 10:
+                    break
+    except TelltaleError as error:
+        return "ignore", f"not readable as video: {error}"
     seen = [width for width in widths if width > 0]
     share = float(np.median(seen)) if len(seen) >= 0.3 * len(widths) and seen else 0.0
     if share >= 0.12:
@@ -224,10 +227,14 @@ def _listen(values: dict[str, Any], root: Path) -> list[str]:
     if not isinstance(stream, Audio):
         return []
     loudest = 0.0
-    for first, block in stream.blocks(int(10 * stream.rate_hz)):
-        loudest = max(loudest, float(np.abs(block).max(initial=0)))
-        if loudest > 1e-4 or first > 300 * stream.rate_hz:
-            break
+    try:
+        for first, block in stream.blocks(int(10 * stream.rate_hz)):
+            loudest = max(loudest, float(np.abs(block).max(initial=0)))
+            if loudest > 1e-4 or first > 300 * stream.rate_hz:
+                break
+    except TelltaleError as error:
+        values["kind"] = "ignore"
+        return [f"not readable as sound: {error}"]
     if loudest <= 1e-4:
         values["kind"] = "ignore"
         return ["digital silence: ignored"]

@@ -24,8 +24,10 @@ from modalities.base import Encoder, Task
 from modalities.body.encoder import BodyEncoder
 from modalities.face.encoder import FaceEncoder
 from modalities.readers import open_stream
+from modalities.readers.faults import require_disk
 from modalities.voice.encoder import VoiceEncoder
 from pipeline.batch.cache import StepCache
+from pipeline.inspect import write_manifest
 
 unreadable = pytest.mark.skipif(not available(), reason="a filter on system calls, of Linux")
 FRAMES, GOOD = 40, 12
@@ -68,8 +70,9 @@ def task_of(stream: Video | Audio) -> Task:
 def test_a_part_is_encoded_and_what_failed_is_told(encoder, stream, kind, number: int, machine: bool) -> None:
     found = encoder().encode(task_of(stream(kind, number))).check()
     assert 0 < found.track.times_ns[-1] < stream(kind, number).axis.end_ns, "what was read"
-    assert any("not readable" in text for text in found.warnings)
-    assert [(one.severity, one.machine) for one in found.problems] == ([("error", True)] if machine else [])
+    assert any("not readable" in text for text in (*found.warnings, *(one.what for one in found.problems)))
+    told = [("error", "one", True)] if machine else []
+    assert [(one.severity, one.stream, one.machine) for one in found.problems] == told
 
 
 class OfAPart:
@@ -129,16 +132,84 @@ def test_pictures_of_a_disk_that_does_not_read_are_refused_for_it(name: str, tmp
     entry = StreamEntry.model_validate({"name": "s", "kind": "face_nir", "file": name, "rate_hz": 25.0})
 
     def work() -> str:
+        seen = 0
         try:
-            stream = open_stream(entry, tmp_path, "p01")
-            return json.dumps(["read", sum(1 for _ in stream.frames())])  # type: ignore[attr-defined]
+            for _ in open_stream(entry, tmp_path, "p01").frames():  # type: ignore[attr-defined]
+                seen += 1
         except TelltaleError as error:
-            return json.dumps([str(error), Problem.of(error).machine])
+            return json.dumps([seen, str(error), Problem.of(error).machine])
+        return json.dumps([seen, "", False])
 
-    whole = json.loads(work())
-    assert whole[0] == "read" and whole[1] >= 20
+    all_, *_ = json.loads(work())
+    assert all_ >= 20
     said, failed = with_bad_file(bad, bad.stat().st_size * 6 // 10, work)
-    what, machine = json.loads(said)
+    seen, what, machine = json.loads(said)
     assert failed and machine and bad.name in what, said
-    assert "the disk does not read the file from byte" in what
+    assert seen == all_ - 1 if name == "pictures" else seen < all_, "one lost picture costs no other one"
+    assert "the picture cannot be read" in what or "the disk does not read the file from byte" in what
     assert name == "pictures" or int(what.split("from byte ")[1].split()[0]) > bad.stat().st_size // 2
+
+
+@unreadable
+@pytest.mark.parametrize(("name", "head"), [("a.mkv", "16000"), ("a.mov", "machine")])  # whose index is at its end
+def test_sound_of_a_disk_that_does_not_read_is_refused_each_time_it_is_asked_for(
+    name: str, head: str, tmp_path: Path
+) -> None:
+    """The disk fails after the file was opened; a second reader must not be given an end where there is none."""
+    path = tmp_path / name
+    with av.open(str(path), "w") as out:
+        track = out.add_stream("pcm_s16le", rate=16_000, layout="mono")
+        samples = np.random.default_rng(1).integers(-9000, 9000, (1, 20 * 16_000), np.int16)
+        for at in range(0, samples.shape[1], 16_000):
+            frame = av.AudioFrame.from_ndarray(samples[:, at : at + 16_000], "s16", "mono")
+            frame.rate, frame.pts = 16_000, at
+            out.mux(track.encode(frame))
+        out.mux(track.encode())
+    stream = open_stream(StreamEntry(name="s", kind="audio", file=name), tmp_path, "p01")
+    assert isinstance(stream, Audio)
+
+    def work() -> str:
+        said = []
+        for count in (16_000, stream.axis.n, stream.axis.n, 16_000):
+            try:
+                said.append(str(len(stream.source(0, count))))
+            except TelltaleError as error:
+                said.append("machine" if Problem.of(error).machine else str(error))
+        return json.dumps(said)
+
+    said, failed = with_bad_file(path, path.stat().st_size // 2, work)
+    assert failed and json.loads(said) == [head, "machine", "machine", head]
+
+
+def test_a_share_that_is_gone_is_the_machines_and_a_missing_file_is_not(tmp_path: Path, monkeypatch) -> None:
+    def gone(path: Path) -> None:
+        raise OSError(errno.ESTALE, "Stale file handle")
+
+    require_disk(tmp_path / "nothing"), require_disk(tmp_path)
+    monkeypatch.setattr(Path, "stat", gone)
+    with pytest.raises(UnreadableFileError, match="the disk does not show the file") as caught:
+        require_disk(tmp_path / "a.mp4")
+    assert Problem.of(caught.value).machine
+
+
+def test_a_damaged_file_on_a_sound_disk_is_read_through_once(tmp_path: Path, monkeypatch) -> None:
+    read: list[Path] = []
+    monkeypatch.setattr("modalities.readers.faults.require_readable", lambda *paths: read.extend(paths))
+    path = tmp_path / "a.mp4"
+    for content in (b"one", b"one", b"other"):
+        if not path.exists() or path.read_bytes() != content:
+            path.write_bytes(content)
+        require_disk(path)
+    assert read == [path, path], "again once it has changed"
+
+
+def test_init_lists_a_video_that_it_cannot_read_to_its_end(tmp_path: Path, monkeypatch) -> None:
+    def breaks(source: object) -> Iterator[tuple[int, np.ndarray]]:
+        yield 0, np.zeros((120, 160, 3), np.uint8)
+        fail(errno.EIO)
+
+    film(tmp_path / "a.mp4")
+    monkeypatch.setattr("modalities.readers.video.DecodedFrames.__call__", breaks)
+    path, (guess,), _ = write_manifest(tmp_path)
+    assert path.is_file() and guess.values["kind"] == "ignore"
+    assert any("not readable as video" in remark for remark in guess.remarks)

@@ -35,7 +35,6 @@ def test_what_lies_under_a_small_object_that_stays_is_given_back() -> None:
 _LARGE = """
 import os
 from pathlib import Path
-from data_schemas.features import Track
 from pipeline.memory import keep_large_apart
 def resident():
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -193,7 +193,7 @@ def _warnings_of(seen: Observation, videos: list[str]) -> tuple[str, ...]:
     notes = []
     if len(videos) > 1:
         notes.append(f"only the first of {len(videos)} body videos was used ({videos[0]})")
-    if seen.broken is not None:
+    if seen.broken is not None and not seen.broken.machine:
         notes.append(f"the video could not be read to its end: {seen.broken.what}")
     if seen.unsure is not None and seen.frames and not seen.skeleton.found.any():
         notes.append("their face was not seen in the body video, and without it nobody can tell whose body is whose")

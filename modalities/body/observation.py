@@ -230,6 +230,7 @@ def look_through(video: Video, looking: Looking, hook: Hook = silent, step: str 
     except UnreadableFileError as error:
         if not looking.times:
             raise
+        error.stream = error.stream or video.info.name
         return Problem.of(error)
     return None
 

@@ -174,6 +174,7 @@ def _look_through(
                 task.hook(step, done, total)
     except (UnreadableFileError, InvalidValueError) as broken:
         error = broken
+        error.stream = error.stream or stream.info.name
     task.hook(step, done, total)
     return error, meter.result()
 

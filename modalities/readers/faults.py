@@ -6,19 +6,21 @@ import configparser
 import errno
 import logging
 import mmap
+import stat
 import struct
 import sys
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import NoReturn
 
+from data_schemas.causes import NO_RIGHT, lies_in_machine
 from data_schemas.errors import TelltaleError, UnreadableFileError
 
 _BLOCK, _PAGE = 1 << 20, 1 << 12
-_OF_THE_DISK = (errno.EIO, errno.ENXIO, errno.ENODEV, getattr(errno, "ESTALE", errno.EIO), errno.ETIMEDOUT)
 _MOST_AT_ONCE = (1 << 31) - 1
 """Bytes that FFmpeg asks the system for at once at the most (`max_alloc` of libavutil); more it refuses by itself."""
 LIBRARY_ERRORS: tuple[type[Exception], ...] = (
@@ -115,18 +117,35 @@ def _is_ffmpegs(error: Exception) -> bool:
 
 
 def require_disk(path: Path) -> None:
-    """Return unless the disk fails to read a file that is there; the file is read through once.
+    """Return unless the disk fails to read a file; it is read through once, and again only if it has changed.
 
     Raises:
         UnreadableFileError: as `require_readable`, and only where the disk, or the way to it, is the cause.
     """
-    if not path.is_file():
-        return
     try:
-        require_readable(path)
+        facts = path.stat()
+        if stat.S_ISREG(facts.st_mode):
+            _read_through(path, facts.st_size, facts.st_mtime_ns)
     except UnreadableFileError as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno in _OF_THE_DISK:
+        if _lies_in_disk(error.__cause__):
             raise
+    except OSError as error:
+        if _lies_in_disk(error):
+            raise UnreadableFileError(
+                "the disk does not show the file",
+                file=path,
+                got=error.strerror,
+                mend="Check that the disk, or the network, is there.",
+            ) from error
+
+
+@lru_cache(maxsize=256)
+def _read_through(path: Path, size: int, mtime_ns: int) -> None:
+    require_readable(path)
+
+
+def _lies_in_disk(error: BaseException | None) -> bool:
+    return isinstance(error, OSError) and error.errno not in NO_RIGHT and lies_in_machine(error)
 
 
 def require_readable(*paths: Path) -> None:

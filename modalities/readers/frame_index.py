@@ -97,8 +97,7 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         promised = stream.frames - discarded if "mov" in container.format.name else 0
         zero = zero_ticks(container, base)
         length_ns = promised_ns(stream, container, base)
-    cut = cut or 0 < len(packets) < promised
-    if cut or not packets:
+    if cut or len(packets) < max(1, promised):
         require_disk(path)
     notes: list[str] = []
     if any(key for _, _, key in packets):
@@ -108,7 +107,8 @@ def index_frames(path: Path, track: int) -> tuple[FrameIndex, bool]:
         packets = packets[first:]
     if not packets:
         raise UnreadableFileError("the video track has no readable frame", file=path)
-    if 0 < len(packets) < promised:
+    if len(packets) < promised:
+        cut = True
         notes.append(f"the file is cut off: its header promises {promised} frames, {len(packets)} are readable")
     index = _from_packets(packets, base, zero, rate, notes, path)
     index = replace(index, stated_hz=_believable(stated, index))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -57,7 +58,7 @@ class PictureFiles:
         """All pictures from the start.
 
         Raises:
-            UnreadableFileError: not one could be read.
+            UnreadableFileError: not one could be read; or, after the last one, the disk did not read some.
         """
         for at, picture in self._stored():
             yield at, self.framing(_in_mode(picture, self.mode))
@@ -74,19 +75,27 @@ class PictureFiles:
             yield at, self.framing(_in_mode(picture, self.mode)), theirs.framing(_in_mode(picture, theirs.mode))
 
     def _stored(self) -> Iterator[tuple[int, Picture]]:
-        read = 0
+        read, failed = 0, None
         for at, path in enumerate(self.paths):
-            picture = self._read(path)
+            try:
+                picture = self._read(path)
+            except UnreadableFileError as error:
+                failed = failed or error.with_traceback(None)
+                continue
             if picture is not None:
                 read += 1
                 yield at, picture
+        if failed is not None:
+            raise failed
         if not read:
             raise UnreadableFileError("no picture of the sequence can be read", file=self.paths[0].parent)
 
     def pick(self, wanted: frozenset[int]) -> Iterator[tuple[int, Picture]]:
         """The pictures of some indices; the others are not opened."""
         for at in sorted(wanted):
-            picture = self._read(self.paths[at]) if at < len(self.paths) else None
+            picture = None
+            with suppress(UnreadableFileError):  # told by the pass over all of them
+                picture = self._read(self.paths[at]) if at < len(self.paths) else None
             if picture is not None:
                 yield at, self.framing(_in_mode(picture, self.mode))
 

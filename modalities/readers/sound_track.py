@@ -143,7 +143,18 @@ class TrackSamples:
     _frames: Iterator[tuple[int, NDArray[np.float32]]] | None = field(init=False, repr=False, default=None)
 
     def __call__(self, first: int, count: int) -> NDArray[np.float32]:
-        """Samples [first, first + count), holes as zeros."""
+        """Samples [first, first + count), holes as zeros.
+
+        Raises:
+            UnreadableFileError: the disk does not read the file that far; what lies before may be asked for again.
+        """
+        try:
+            return self._read(first, count)
+        except UnreadableFileError:
+            self._frames = None  # what broke off gives no more
+            raise
+
+    def _read(self, first: int, count: int) -> NDArray[np.float32]:
         count = max(0, min(count, self.layout.n - first))
         if self._frames is None or first < self._kept_at:
             self._frames = self._placed()

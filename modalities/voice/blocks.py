@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from fractions import Fraction
 from math import ceil, gcd
@@ -10,7 +11,7 @@ from math import ceil, gcd
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import InvalidValueError
+from data_schemas.errors import InvalidValueError, UnreadableFileError
 from data_schemas.stream import Audio
 from data_schemas.time import Int64Array
 
@@ -139,3 +140,9 @@ class Sound:
         from scipy.signal import resample_poly
 
         return np.asarray(resample_poly(mono, self._up, self._down, padtype="edge"), dtype=np.float32)
+
+
+def as_far_as_read(blocks: Iterator[Block]) -> Iterator[Block]:
+    """Blocks up to where the file breaks: for what reads a stream again whose first reading told of it."""
+    with suppress(UnreadableFileError):
+        yield from blocks

@@ -12,10 +12,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from data_schemas.errors import UnreadableFileError
 from data_schemas.hook import Hook, silent
 from data_schemas.stream import Audio
-from modalities.voice.blocks import CONTEXT, HOP, Block, Sound
+from modalities.voice.blocks import CONTEXT, HOP, Block, Sound, as_far_as_read
 from modalities.voice.formants import FORMANTS, predictors, resonances, track_formants
 from modalities.voice.harmonics import measure_harmonics
 from modalities.voice.periods import Periods, average, find_periods, join_periods
@@ -84,13 +83,10 @@ def measure_detail(
         return detail
     sound = Sound(audio, channel)
     found: list[_Found] = []
-    try:
-        for piece in _pieces(sound.blocks(), voiced):
-            hook("voice: formants", piece.first, sound.frames)
-            if voiced[piece.first : piece.first + piece.frames].any():
-                found.append(_fill(detail, piece, pitch_hz, voiced, sound.rate_hz))
-    except UnreadableFileError:
-        pass  # the first reading broke at the same place and said so
+    for piece in _pieces(as_far_as_read(sound.blocks()), voiced):
+        hook("voice: formants", piece.first, sound.frames)
+        if voiced[piece.first : piece.first + piece.frames].any():
+            found.append(_fill(detail, piece, pitch_hz, voiced, sound.rate_hz))
     hook("voice: formants", sound.frames, sound.frames)
     if found:
         at = np.concatenate([one.at for one in found])

@@ -21,7 +21,7 @@ from data_schemas.hook import Hook, silent
 from data_schemas.stream import Audio
 from data_schemas.time import Int64Array
 from modalities.torchscript import load_torchscript
-from modalities.voice.blocks import CONTEXT, HOP, RATE_HZ, Sound
+from modalities.voice.blocks import CONTEXT, HOP, RATE_HZ, Sound, as_far_as_read
 
 if TYPE_CHECKING:
     import torch
@@ -138,7 +138,7 @@ def embed(audio: Audio, model: SpeechModel, channel: int | None = None, hook: Ho
 
     Raises:
         InvalidValueError: the model cannot take the sound, or answers with something else.
-        UnreadableFileError: the file breaks within its first block.
+    Where the file breaks the vectors end.
     """
     sound = Sound(audio, channel)
     times: list[NDArray[np.float64]] = []
@@ -147,7 +147,7 @@ def embed(audio: Audio, model: SpeechModel, channel: int | None = None, hook: Ho
     held, origin = np.zeros(0, np.float32), 0
     window = round(WINDOW_S * RATE_HZ / HOP) * HOP
     kept_to = 0
-    for block in sound.blocks(WINDOW_S):
+    for block in as_far_as_read(sound.blocks(WINDOW_S)):
         hook("voice: embedding", block.first, sound.frames)
         new = block.sound[CONTEXT : CONTEXT + HOP * block.frames]
         held = np.concatenate([held, new])

@@ -314,7 +314,8 @@ def _typical(voice: Voice, speech: Flags) -> dict[str, float | None]:
 
 def _complaints(audio: Audio, voice: Voice) -> list[str]:
     name = audio.info.name
-    found = [] if voice.complaint is None else [f"the sound ends early: {voice.complaint.what}"]
+    early = voice.complaint
+    found = [] if early is None or early.machine else [f"the sound ends early: {early.what}"]
     if voice.clipped > 0.001 * audio.axis.n:
         share = 100 * voice.clipped / audio.axis.n
         found.append(f"'{name}': {share:.1f} % of the samples are at full scale (clipped); levels and spectrum suffer")

@@ -97,6 +97,7 @@ def measure(audio: Audio, channel: int | None, hook: Hook = silent) -> tuple[Int
     except UnreadableFileError as error:
         if not parts:
             raise
+        error.stream = error.stream or audio.info.name
         complaint = Problem.of(error)
     hook("voice", sound.frames, sound.frames)
     columns = [np.concatenate([getattr(part, one.name) for part in parts]) for one in fields(Rows)]

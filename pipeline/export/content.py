@@ -83,16 +83,20 @@ class Content:
 
     def column(self, name: str, person: str) -> NDArray[np.float32]:
         """One feature of one person on the grid, float32, shape (g,); NaN where it is null."""
-        return self.rows_of(person).column(name).to_numpy().astype(np.float32)
+        return self._rows(person, name).column(name).to_numpy().astype(np.float32)
 
     def reasons(self, channel: str, person: str) -> list[str]:
         """Why the channel says nothing, per grid time; "" where it does."""
-        words = self.rows_of(person).column(f"{channel}.reason").to_pylist()
+        name = f"{channel}.reason"
+        words = self._rows(person, name).column(name).to_pylist()
         return [word or "" for word in words]
 
     def rows_of(self, person: str) -> pa.Table:
         """The timeline of one person."""
         return rows_of(self.timeline, person)
+
+    def _rows(self, person: str, *names: str) -> pa.Table:
+        return rows_of(self.timeline.select(["person", *names]), person)
 
     @property
     def channels(self) -> list[str]:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError, TelltaleError
 from data_schemas.hook import Hook, silent
@@ -230,6 +229,8 @@ def _lost(whole: Scored, thinner: Scored) -> dict[str, Any]:
 
 def _threshold(members: Sequence[FittedHead], head: LabelHead, study: LabStudy) -> float:
     """Uncertainty from which people left out are told wrong more often than right, over the members of all seeds."""
+    from scipy.special import softmax
+
     said = softmax(np.stack([one.left_out for one in members]) / head.temperature, axis=-1)
     answer = combine(said)
     return cannot_say_threshold(answer.uncertainty, answer.probability.argmax(axis=1) == study.rows.label)

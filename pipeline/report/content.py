@@ -42,7 +42,10 @@ class Material:
     def of(cls, record: ResultRecord, timeline: pa.Table, events: Sequence[Event]) -> Material:
         """Of a result."""
         lanes = lanes_of(timeline.schema, events)
-        tracks = {person: tracks_of(rows_of(timeline, person), lanes) for person in record.people}
+        drawn = {f"{lane.channel}.{name}" for lane in lanes for name in (*lane.features, "reason")}
+        drawn |= {"person", "t_ns", "fused.cannot_say"}
+        shown = timeline.select([name for name in timeline.column_names if name in drawn])
+        tracks = {person: tracks_of(rows_of(shown, person), lanes) for person in record.people}
         return cls(tuple(record.people), timeline, tuple(events), tuple(lanes), tracks)
 
     @property

@@ -17,7 +17,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from data_schemas.hook import Hook, silent
 from fusion.calibration import calibration_error
@@ -113,6 +112,8 @@ def calibrate_on(recogniser: DefaultRecogniser, strangers: Drawn) -> dict[str, f
     ones and from answers to maps that show nothing (Youden's index). The structure that is asked for lies midway
     between what nearly all simulated expressions have and what nearly no mere noise has.
     """
+    from scipy.special import softmax
+
     shown = strangers.y >= 0
     logits = recogniser.logits(check_maps(strangers.maps))
     temperature = find_temperature(logits[shown], strangers.y[shown])

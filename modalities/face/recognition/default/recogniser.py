@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError, MissingFileError, UnreadableFileError
 from data_schemas.weights import require_usable
@@ -131,6 +130,8 @@ class DefaultRecogniser:
         Raises:
             InvalidValueError: what are no flow maps.
         """
+        from scipy.special import softmax
+
         given = check_maps(maps)
         if iod_px is not None:
             moved_percent(given, iod_px)
@@ -139,6 +140,8 @@ class DefaultRecogniser:
 
     def logits(self, maps: NDArray[np.floating]) -> Numbers:
         """Mean log probabilities over networks, levels and both sides of the mirror, before calibration, (n, 3)."""
+        from scipy.special import softmax
+
         flat = stretch(maps)
         total = np.zeros((len(maps), len(CLASSES)))
         for level in LEVELS:

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from data_schemas.errors import InvalidValueError
 from data_schemas.hook import Hook, silent
@@ -116,6 +115,7 @@ def find_temperature(logits: Numbers, truth: Labels) -> float:
         truth: Class numbers, (n,).
     """
     from scipy.optimize import minimize_scalar
+    from scipy.special import softmax
 
     def surprisal(log_temperature: float) -> float:
         chance = softmax(logits / np.exp(log_temperature), axis=-1)
@@ -163,6 +163,8 @@ def train_on(
     Raises:
         InvalidValueError: samples of another kind, a single person or class.
     """
+    from scipy.special import softmax
+
     recipe = recipe or Recipe(updates=OWN_UPDATES)
     persons = sorted(set(samples.person.tolist()))
     counts = np.bincount(samples.y, minlength=len(CLASSES))
