@@ -10,6 +10,7 @@ import weakref
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from data_schemas.features import Track
@@ -76,3 +77,15 @@ def test_a_track_holds_on_to_nothing_but_itself() -> None:
     track = Track(rows["t_ns"], ("a",), rows["kept"][:, :1], np.ones((1000, 1), bool), np.full(1000, "", object))
     del rows
     assert kept() is None and track.times_ns[-1] == 999
+
+
+def test_what_arrow_freed_is_given_back_too() -> None:
+    pool = pa.default_memory_pool()
+    if pool.backend_name == "system":
+        pytest.skip("this Arrow has no pool of its own")
+    columns = [pa.array(np.full(500_000, at, np.float32)).take(pa.array(np.arange(500_000))) for at in range(60)]
+    full = resident()
+    del columns
+    assert pool.bytes_allocated() < 10e6
+    give_back()
+    assert full - resident() > 80e6
