@@ -83,9 +83,10 @@ def test_what_arrow_freed_is_given_back_too() -> None:
     pool = pa.default_memory_pool()
     if pool.backend_name == "system":
         pytest.skip("this Arrow has no pool of its own")
+    others = pool.bytes_allocated()
     columns = [pa.array(np.full(500_000, at, np.float32)).take(pa.array(np.arange(500_000))) for at in range(60)]
     full = resident()
     del columns
-    assert pool.bytes_allocated() < 10e6
+    assert pool.bytes_allocated() <= others + 1e6
     give_back()
     assert full - resident() > 80e6
