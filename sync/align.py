@@ -142,7 +142,7 @@ def _problems(recording: Recording, alignments: Mapping[str, Alignment], report:
         if one.failure:
             used = "its stated offset" if one.method == "offset" else "; ".join(one.doubts)
             what = f"{one.failure} (used instead: {used})"
-            problems.append(Problem(severity="error", what=what, stream=stream, machine=one.machine))
+            problems.append(Problem(severity="error", what=what, stream=stream, file=one.file, machine=one.machine))
         elif one.residual_ms is not None and one.tolerance_ms is not None and one.residual_ms > one.tolerance_ms:
             what = (
                 f"clock '{name}' ({listed}): residual {one.residual_ms:.1f} ms exceeds its tolerance of "

@@ -45,6 +45,7 @@ class Alignment:
         doubts: What makes it less than sure.
         tolerance_ms: Largest RMS residual that the manifest allows.
         machine: The failure lies in the machine: a disk that did not read, too little memory.
+        file: Which one could not be read, where that is the failure.
         beyond: What the clock that this one hangs on merely is, "assumed" or "wall"; "" where it is more.
     """
 
@@ -55,6 +56,7 @@ class Alignment:
     doubts: tuple[str, ...] = ()
     tolerance_ms: float | None = None
     machine: bool = False
+    file: str | None = None
     beyond: Unsure = ""
 
     @property

@@ -117,7 +117,7 @@ class Resolver:
         except TelltaleError as error:
             fallback = self._fallback(name, clock)
             failure = f"clock '{name}' could not be aligned by {entry.by}: {error}"
-            return replace(fallback, failure=failure, machine=lies_in_machine(error))
+            return replace(fallback, failure=failure, machine=lies_in_machine(error), file=error.file)
         self.links.append(Link(name, target, found))
         doubts = doubts_of(found)
         beyond = self._alignment(target)

@@ -24,7 +24,7 @@ from modalities.base import Encoder, Task
 from modalities.body.encoder import BodyEncoder
 from modalities.face.encoder import FaceEncoder
 from modalities.readers import open_stream
-from modalities.readers.faults import require_disk
+from modalities.readers.faults import require_disk, require_readable
 from modalities.voice.encoder import VoiceEncoder
 from pipeline.batch.cache import StepCache
 from pipeline.inspect import write_manifest
@@ -194,13 +194,17 @@ def test_a_share_that_is_gone_is_the_machines_and_a_missing_file_is_not(tmp_path
 
 def test_a_damaged_file_on_a_sound_disk_is_read_through_once(tmp_path: Path, monkeypatch) -> None:
     read: list[Path] = []
-    monkeypatch.setattr("modalities.readers.faults.require_readable", lambda *paths: read.extend(paths))
+    monkeypatch.setattr(
+        "modalities.readers.faults.require_readable", lambda *paths: (read.extend(paths), require_readable(*paths))
+    )
     path = tmp_path / "a.mp4"
     for content in (b"one", b"one", b"other"):
         if not path.exists() or path.read_bytes() != content:
             path.write_bytes(content)
         require_disk(path)
     assert read == [path, path], "again once it has changed"
+    require_disk(path, OSError(errno.EIO, "Input/output error"))
+    assert len(read) == 3, "and where the disk itself is said to have failed since"
 
 
 def test_init_lists_a_video_that_it_cannot_read_to_its_end(tmp_path: Path, monkeypatch) -> None:

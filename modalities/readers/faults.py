@@ -82,7 +82,7 @@ def refuse(what: str, path: Path, error: Exception, mend: str | None = None) -> 
     Raises:
         UnreadableFileError: always.
     """
-    require_disk(path)
+    require_disk(path, error)
     if _states_too_much(error):
         raise UnreadableFileError(
             what,
@@ -116,27 +116,37 @@ def _is_ffmpegs(error: Exception) -> bool:
     return isinstance(error, getattr(sys.modules.get("av"), "FFmpegError", ()))
 
 
-def require_disk(path: Path) -> None:
-    """Return unless the disk fails to read a file; it is read through once, and again only if it has changed.
+def require_disk(path: Path, error: BaseException | None = None) -> None:
+    """Return unless the disk fails to read a file.
+
+    It is read through once, and again only if it has changed, or if something says that the disk has failed since.
+
+    Args:
+        path: The file.
+        error: What a library threw while it read it.
 
     Raises:
         UnreadableFileError: as `require_readable`, and only where the disk, or the way to it, is the cause.
     """
     try:
         facts = path.stat()
-        if stat.S_ISREG(facts.st_mode):
-            _read_through(path, facts.st_size, facts.st_mtime_ns)
-    except UnreadableFileError as error:
-        if _lies_in_disk(error.__cause__):
-            raise
-    except OSError as error:
+        if not stat.S_ISREG(facts.st_mode):
+            return
         if _lies_in_disk(error):
+            require_readable(path)
+        else:
+            _read_through(path, facts.st_size, facts.st_mtime_ns)
+    except UnreadableFileError as unread:
+        if _lies_in_disk(unread.__cause__):
+            raise
+    except OSError as gone:
+        if _lies_in_disk(gone):
             raise UnreadableFileError(
                 "the disk does not show the file",
                 file=path,
-                got=error.strerror,
+                got=gone.strerror,
                 mend="Check that the disk, or the network, is there.",
-            ) from error
+            ) from gone
 
 
 @lru_cache(maxsize=256)

@@ -26,8 +26,8 @@ def decode_packets(container: InputContainer, stream: Any) -> Iterator[Any]:
     while True:
         try:
             packet = next(packets, None)
-        except (av.FFmpegError, OSError):
-            require_disk(Path(container.name))
+        except (av.FFmpegError, OSError) as error:
+            require_disk(Path(container.name), error)
             packet = None
         if packet is None:
             return
